@@ -1,0 +1,114 @@
+"""What follows for the features when something happens to a job: its batch moves on, its locks end.
+
+Every verb that lets a job leave, fail or die passes its transition through `Following.complete`, so that the job and
+what depends on it change in one step. A job that takes part in nothing costs nothing here.
+"""
+
+from collections.abc import Callable, Sequence
+
+from shopfloor.broker.asks import Fork, Load, Verb
+from shopfloor.broker.batches import Batches, Draft
+from shopfloor.broker.marks import Marks
+from shopfloor.core import batch
+from shopfloor.core.batch import Batch
+from shopfloor.core.changes import Conflict, Transition
+from shopfloor.core.facts import Facts, checked_facts, facts
+from shopfloor.core.fate import Event, fate
+from shopfloor.core.job import Held, Job
+from shopfloor.errors import Refused
+
+
+class Following:
+    """One method, which asks each feature."""
+
+    def __init__(self, batches: Batches, marks: Marks) -> None:
+        self._batches = batches
+        self._marks = marks
+        self.concern = marks.concern
+        """Say whether anything follows when something happens to a job."""
+
+    def joining(self, job: Job, due: float) -> Verb[Transition]:
+        """Answer the changes that belong into the transition that takes a new job in; raise `Refused` for none."""
+        known = checked_facts(job)
+        changes = yield from self._marks.taken_in(job, known, due)
+        if known.bid:
+            draft = Draft()
+            yield from self._batches.join(draft, known.bid)
+            changes += draft.transition()
+        return changes
+
+    def complete(self, held: Held, transition: Transition, event: Event | None = None) -> Verb[Transition]:
+        """Answer the transition with all that follows from it; an event not named is read off the job's fate."""
+        if not self.concern(held.job):
+            return transition
+        event = event or fate(held, transition)
+        if event is None:
+            return transition
+        return transition + (yield from self._after(held, event))
+
+    def apply(self, jobs: Sequence[Held], decide: Callable[[Held], Transition]) -> Verb[int]:
+        """Let something happen to each of the jobs, if it is still where it was; answer to how many it did."""
+        plain = [held for held in jobs if not self.concern(held.job)]
+        others = [held for held in jobs if self.concern(held.job)]
+        done = 0
+        if plain:
+            conflicts = yield [decide(held) for held in plain]
+            done += sum(conflict is None for conflict in conflicts)
+        if others:
+            prongs = yield Fork(tuple([self._apply_one(held, decide) for held in others]))
+            done += sum(prong.result is True for prong in prongs)
+        return done
+
+    def _apply_one(self, seen: Held, decide: Callable[[Held], Transition]) -> Verb[bool]:
+        held: Held | None = seen
+        while held is not None and held.place == seen.place and held.wid == seen.wid:
+            conflict = yield (yield from self.complete(held, decide(held)))
+            if conflict is None:
+                return True
+            check_outdated(conflict)
+            loaded = yield Load((seen.job.jid,))
+            held = loaded.jobs.get(seen.job.jid)
+        return False
+
+    def _after(self, held: Held, event: Event) -> Verb[Transition]:
+        job = held.job
+        known = facts(job)
+        changes = yield from self._marks.changed(held, known, event)
+        if event in ("returned", "held_back"):
+            return changes
+        draft = Draft()
+        if known.bid:
+            yield from self._batches.move_if_known(draft, known.bid, _member(job, event))
+        if known.callback_bid and known.callback and event != "failed":
+            yield from self._batches.move_if_known(draft, known.callback_bid, _callback(known, event))
+        return changes + draft.transition()
+
+
+def check_outdated(conflict: Conflict) -> None:
+    """Return where a transition failed because it was decided on old news: decide again; else raise `Refused`.
+
+    "held" is old news too: a callback's jid was free when it was chosen.
+    """
+    if conflict.reason not in ("version", "gone", "held"):
+        raise Refused(f"what follows from it cannot be done: {conflict.reason}")
+
+
+def _member(job: Job, event: Event) -> "batch.Step":
+    def step(before: Batch) -> Batch:
+        if event == "succeeded":
+            return batch.member_succeeded(before, counted=job.counted)
+        if event == "failed":
+            return batch.member_failed(before, counted=job.counted)
+        return batch.member_lost(before, counted=job.counted)
+
+    return step
+
+
+def _callback(known: Facts, event: Event) -> "batch.Step":
+    callback = known.callback
+    assert callback is not None
+
+    def step(before: Batch) -> Batch:
+        return batch.acknowledged(before, callback) if event == "succeeded" else batch.callback_lost(before, callback)
+
+    return step
