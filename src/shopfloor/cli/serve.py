@@ -1,0 +1,144 @@
+"""Running the server in the foreground: signals, logging, and what is said at start and stop."""
+
+import asyncio
+import faulthandler
+import gc
+import io
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+
+import uvloop
+from structlog.typing import FilteringBoundLogger
+
+from shopfloor import __version__
+from shopfloor.cli.build import build_server
+from shopfloor.cli.cron_tables import read_cron_tables
+from shopfloor.cli.logs import adopt_standard_logging, open_log
+from shopfloor.cli.throttle_tables import read_throttle_tables
+from shopfloor.config import Binding, Loaded, Settings, load
+from shopfloor.core.cron_definition import Definition
+from shopfloor.errors import ConfigError, ShopfloorError
+from shopfloor.server.listener import Server
+from shopfloor.server.tls import Tls, open_tls
+
+GC_THRESHOLDS = (50_000, 20, 100)
+"""Jobs at rest are values without cycles; collecting as often as by default would walk over them for nothing."""
+SPARE_FILES = 100
+"""Files that a server has open besides its connections: the store, the log, the pages."""
+
+
+def serve(flags: Mapping[str, object]) -> None:
+    """Serve until SIGTERM or SIGINT; raise a `ShopfloorError` where that cannot begin."""
+    loaded = load(flags, os.environ)
+    log = open_log(loaded.settings, sys.stdout)
+    adopt_standard_logging(log, loaded.settings.log_level)
+    for notice in loaded.notices:
+        log.info(notice)
+    raise_file_limit(loaded.settings)
+    gc.set_threshold(*GC_THRESHOLDS)
+    uvloop.run(_serve(loaded, flags, log))
+
+
+def raise_file_limit(settings: Settings) -> None:
+    """Let the process open as many files as its settings ask for, as far as the system allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = settings.connections_max + SPARE_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
+
+
+async def _serve(loaded: Loaded, flags: Mapping[str, object], log: FilteringBoundLogger) -> None:
+    settings = loaded.settings
+    entries = read_cron_tables(loaded.tables.cron, time.time())
+    throttles = read_throttle_tables(loaded.tables.throttles)
+    tls = open_tls(settings)
+    server = build_server(settings, log, tls)
+    server.broker.throttles.apply(throttles)
+    await _start(server, settings.command_binding)
+    await _apply_cron(server, entries)
+    gc.freeze()
+    description = await server.broker.ticks.store.describe()
+    log.info(
+        "shopfloor serves",
+        version=__version__,
+        address=f"{settings.command_binding.host}:{server.port}",
+        tls=tls is not None,
+        storage=str(settings.storage),
+        store=description.engine,
+        durability=description.durability,
+        environment=settings.environment,
+        pid=os.getpid(),
+    )
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, _reload, flags, server, tls, log)
+    loop.add_signal_handler(signal.SIGTTIN, _log_tasks, log)
+    _dump_threads()
+    await stop.wait()
+    log.info("shopfloor stops")
+    await server.stop()
+    log.info("shopfloor stopped")
+
+
+async def _start(server: Server, binding: Binding) -> None:
+    try:
+        await server.start()
+    except OSError as error:
+        await server.stop()
+        raise ShopfloorError(f"cannot listen on {binding}: {(error.strerror or str(error)).lower()}") from None
+
+
+async def _apply_cron(server: Server, entries: Sequence[Definition]) -> None:
+    try:
+        await server.broker.ticks.run(server.broker.cron.apply(entries))
+    except ShopfloorError:
+        await server.stop()
+        raise
+
+
+def _reload(flags: Mapping[str, object], server: Server, tls: Tls | None, log: FilteringBoundLogger) -> None:
+    """Read configuration and certificate again; what cannot be used changes nothing."""
+    try:
+        loaded = load(flags, os.environ)
+        entries = read_cron_tables(loaded.tables.cron, time.time())
+        throttles = read_throttle_tables(loaded.tables.throttles)
+        if tls is not None:
+            tls.reload()
+    except ConfigError as error:
+        log.error("configuration was not reloaded", error=str(error))
+        return
+    server.reload(loaded.settings.password.reveal())
+    server.broker.throttles.apply(throttles)
+    applying = server.broker.ticks.run(server.broker.cron.apply(entries))
+    applying.add_done_callback(partial(_log_failure, log))
+    log.info("configuration reloaded")
+
+
+def _log_failure(log: FilteringBoundLogger, applying: "asyncio.Future[None]") -> None:
+    error = applying.exception()
+    if error is not None:
+        log.error("cron entries were not reloaded", error=str(error))
+
+
+def _dump_threads() -> None:
+    """Let SIGTTIN write the stack of every thread, even where the event loop is stuck; `_log_tasks` comes after it."""
+    with suppress(io.UnsupportedOperation):  # output that is no file, in tests
+        faulthandler.register(signal.SIGTTIN, file=sys.stdout, all_threads=True, chain=True)
+
+
+def _log_tasks(log: FilteringBoundLogger) -> None:
+    """Log where every task waits; a task of the event loop has no thread whose stack would show it."""
+    for task in asyncio.all_tasks():
+        written = io.StringIO()
+        task.print_stack(file=written)
+        log.warning("stack of a task", task=task.get_name(), stack=written.getvalue())

@@ -1,0 +1,1 @@
+"""The socket: listening, connections, one row per verb, and the timers."""
