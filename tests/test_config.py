@@ -238,6 +238,10 @@ def test_nothing_shows_a_password() -> None:
         ("redis://:hush@host:6379/0 is away", "redis://:********@host:6379/0 is away"),
         ("postgresql://ada:hu/sh@x@host/db", "postgresql://ada:********@host/db"),
         ("postgresql://host/db?user=ada&password=hush", "postgresql://host/db?user=ada&password=********"),
+        (
+            "redis+sentinel://a/0?sentinel_password=hush&Auth_Token=hush",
+            "redis+sentinel://a/0?sentinel_password=********&Auth_Token=********",
+        ),
         ("http://host:7420/queues and ada@host", "http://host:7420/queues and ada@host"),
     ],
 )
@@ -291,7 +295,7 @@ def test_a_wrong_line_in_a_file_is_refused_with_its_place(text: str, said: str) 
         ({"SHOPFLOOR_WEB_BINDING": "::1:7420"}, "SHOPFLOOR_WEB_BINDING: an IPv6 address stands in brackets"),
         ({"SHOPFLOOR_WEB_BINDING": "x:65536"}, "SHOPFLOOR_WEB_BINDING: expected host:port"),
         ({"SHOPFLOOR_STORAGE": "hush"}, "SHOPFLOOR_STORAGE: expected a URL such as sqlite:///path"),
-        ({"SHOPFLOOR_STORAGE": "reddis://:hush@h"}, "no store is called 'reddis'"),
+        ({"SHOPFLOOR_STORAGE": "7://:hush@h"}, "'7' names no kind of store"),
         ({"SHOPFLOOR_STORAGE": "memory://x"}, "memory://x says more than memory://"),
         ({"SHOPFLOOR_STORAGE": "sqlite://db"}, "sqlite://db needs an absolute path"),
     ],

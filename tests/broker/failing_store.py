@@ -7,6 +7,7 @@ from pathlib import Path
 from shopfloor.core.changes import Record, Transition
 from shopfloor.core.job import Held, TimedPlace
 from shopfloor.store.port import (
+    Arrived,
     BatchJobs,
     Committed,
     Description,
@@ -43,6 +44,10 @@ class FailingStore:
         error = self.cue(verb)
         if error is not None:
             raise error
+
+    def listen(self, arrived: Arrived) -> None:
+        """Let the store within tell."""
+        self.inner.listen(arrived)
 
     async def open(self) -> None:
         """Open the store within."""

@@ -79,9 +79,9 @@ def test_memory_is_no_place_for_jobs_that_matter(bare: Shell) -> None:
 
 
 def test_a_kind_of_store_that_there_is_not(bare: Shell) -> None:
-    said = bare("doctor", "--offline", "--storage", "redis://:hunter2@host/0")
+    said = bare("doctor", "--offline", "--storage", "reddis://:hunter2@host/0")
     assert said.code == 1
-    assert "no store for redis://" in said.out
+    assert "no store is called 'reddis'" in said.out
     assert "hunter2" not in said.out
 
 

@@ -26,6 +26,7 @@ from shopfloor.core.facts import facts
 from shopfloor.core.job import Held, TimedPlace
 from shopfloor.core.lifecycle import Rules, reserve_seconds
 from shopfloor.store.port import (
+    Arrived,
     BatchJobs,
     Committed,
     Description,
@@ -75,6 +76,9 @@ class PlainStore:
         self._rules = rules
         self._queues_max = queues_max
         self.all = Everything()
+
+    def listen(self, arrived: Arrived) -> None:
+        """Nobody shares it."""
 
     async def open(self) -> None:
         """Nothing to do."""

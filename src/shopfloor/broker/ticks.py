@@ -15,7 +15,7 @@ They run in one coroutine: there is no task, lock or thread per command.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -25,6 +25,7 @@ from shopfloor.broker.asks import Aside, Fork, Load, Prong, Query, Verb, Wait
 from shopfloor.broker.calls import Call, Errand, Gathering, Source
 from shopfloor.broker.foresight import foresee, in_foreseen_order, jobs_to_come
 from shopfloor.broker.moment import Moment
+from shopfloor.broker.rumours import Rumours
 from shopfloor.broker.waiting import Waiting
 from shopfloor.core.changes import Record, Transition
 from shopfloor.core.job import Held
@@ -55,6 +56,8 @@ class Ticks:
         self._stopping = False
         self._parking = True
         """Whether a fetcher that got nothing may wait for something."""
+        self._rumours: Rumours[Call] = Rumours()
+        store.listen(self.arrived)
 
     def ready(self, source: Source) -> None:
         """The source has commands; they begin with the next round."""
@@ -64,6 +67,11 @@ class Ticks:
     def begin(self, call: Call) -> None:
         """Begin one call with the next round: what `ready` comes to for a source that has just one command."""
         self._arrived.append(call)
+        self._nudge()
+
+    def arrived(self, queues: Collection[str] | None) -> None:
+        """Another server may have made these queues give out jobs, or any (None): ask for those who wait on them."""
+        self._rumours.hear(self.waiting.queues() if queues is None else queues)
         self._nudge()
 
     def run(self, verb: Verb[Any]) -> "asyncio.Future[Any]":
@@ -106,7 +114,7 @@ class Ticks:
         """Run rounds until `stop`."""
         loop = asyncio.get_running_loop()
         while True:
-            if not self._ready and not self._arrived and not self._going:
+            if not self._ready and not self._arrived and not self._going and not self._rumours:
                 if self._stopping:
                     return
                 self._idle = loop.create_future()
@@ -199,7 +207,7 @@ class Ticks:
                 call.aside = asyncio.create_task(self._aside(call))
                 self._asides.add(call.aside)
                 call.aside.add_done_callback(self._asides.discard)
-        if transitions:
+        if transitions or self._rumours:
             woken = self._woken(transitions)
             calls += woken
             fetching[:0] = woken
@@ -218,6 +226,7 @@ class Ticks:
             return
         self._hand_out(committing, committed.outcomes)
         self._serve(committed.reserved)
+        self._rumours.follow()
 
     def _serve(self, reserved: Sequence[Sequence[Held]]) -> None:
         """Give the fetchers that were asked for what they got; park those who got nothing and still want something."""
@@ -243,7 +252,7 @@ class Ticks:
                 self._step(call, outcomes[at - count : at])
 
     def _woken(self, transitions: list[Transition]) -> list[Call]:
-        """List the parked fetchers that these transitions may serve, first come first.
+        """List the parked fetchers that these transitions, or another server's, may serve, first come first.
 
         A fetcher may wait on several of the queues that get a job and take the job of another one than it was listed
         for. So from each queue as many are listed as there are jobs in all: then no job is left behind.
@@ -255,6 +264,7 @@ class Ticks:
         jobs = sum(counts.values())
         for queue in counts:
             woken.update(dict.fromkeys(islice(self.waiting.on(queue), jobs)))
+        woken.update(dict.fromkeys(self._rumours.fetchers(self.waiting, self.limited)))
         return list(woken)
 
     async def _query(self, calls: list[Call]) -> None:

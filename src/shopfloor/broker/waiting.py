@@ -63,6 +63,10 @@ class Waiting(Generic[_Fetcher]):
         """Yield those that wait on a queue, first come first; they stay parked."""
         yield from self._by_queue.get(queue, ())
 
+    def queues(self) -> list[str]:
+        """List the queues that somebody waits on."""
+        return list(self._by_queue)
+
     def timed_out(self, now: float) -> Iterator[_Fetcher]:
         """Yield, and unpark, those whose time is over."""
         order = self._order

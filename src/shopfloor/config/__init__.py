@@ -10,7 +10,7 @@ from shopfloor.config.files import Disk, Files
 from shopfloor.config.flag import Flag, flags
 from shopfloor.config.settings import Durability, Environment, LogFormat, LogLevel, Settings
 from shopfloor.config.sources import Loaded, load
-from shopfloor.config.table import ENTRIES, Entry
+from shopfloor.config.table import ENTRIES, Entry, nearest
 from shopfloor.config.values import Binding, Secret, StorageUrl, masked
 
 __all__ = [
@@ -33,5 +33,6 @@ __all__ = [
     "flags",
     "load",
     "masked",
+    "nearest",
     "validate",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -15,7 +16,8 @@ from shopfloor.config.settings import Settings
 from shopfloor.config.values import Binding, Secret, StorageUrl
 
 VARIABLE_PREFIX = "SHOPFLOOR_"
-SCHEMES = ("sqlite", "memory", "postgresql", "postgres", "redis", "rediss")
+SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
+"""A word before `://`. Which of them there is a store for is said by entry points (`store.open`)."""
 TRUE_WORDS = ("1", "true", "yes", "on")
 FALSE_WORDS = ("0", "false", "no", "off")
 
@@ -142,8 +144,8 @@ def _url_problem(url: StorageUrl) -> str:
     """Judge a storage URL. Its text is shown only where it is a URL, so that a stray password is not."""
     if "://" not in url.reveal():
         return "expected a URL such as sqlite:///path"
-    if url.scheme not in SCHEMES:
-        return f"no store is called {url.scheme!r}: use {', '.join(SCHEMES)}{nearest(url.scheme, SCHEMES)}"
+    if not SCHEME.fullmatch(url.scheme):
+        return f"{url.scheme!r} names no kind of store"
     if url.scheme == "memory" and url.reveal() != "memory://":
         return f"{url} says more than memory://"
     if url.scheme == "sqlite" and not url.reveal().startswith("sqlite:///"):

@@ -13,8 +13,11 @@ MASK = "********"
 
 # What stands between "scheme://user:" and the last "@" is taken for a password, also where it should have
 # been quoted and was not: hiding too much of an odd address is better than showing half a password. Passwords
-# in a query (libpq takes `?password=`) are masked too.
-_URL_PASSWORD = re.compile(r"""(?<=://)([^/?#\s:@"']*):[^\s"'<>]*@|(?<=[?&])(password=)[^&#\s"']*""")
+# in a query (`?password=`, `?sslpassword=`, `?sentinel_password=`) are masked too.
+_URL_PASSWORD = re.compile(
+    r"""(?<=://)([^/?#\s:@"']*):[^\s"'<>]*@|(?<=[?&])([^=&#\s"']*(?:password|passwd|secret|token)=)[^&#\s"']*""",
+    re.IGNORECASE,
+)
 
 
 def masked(text: str) -> str:

@@ -7,7 +7,7 @@ Every verb is atomic: others see all of it or nothing. A verb that cannot be car
 (it may be tried again; nothing of it happened) or another `StoreError`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -101,8 +101,21 @@ class Description:
     facts: dict[str, str | int | float] = field(default_factory=dict)
 
 
+Arrived = Callable[[Collection[str] | None], None]
+"""Told of queues that may have jobs to give out; None stands for any queue."""
+
+
 class Store(Protocol):
     """A place where jobs rest. One broker calls it from one event loop; several servers may share its data."""
+
+    def listen(self, arrived: Arrived) -> None:
+        """Call `arrived`, on the event loop, when another server may have made a queue give out jobs.
+
+        That is: jobs are in it that were left over when the other server's own fetchers had been served, it was
+        resumed, or a slot became free in it. Called too often it costs a question, called too seldom it costs time: a
+        store whose data others share also calls it with None every few seconds, give or take some, because messages
+        get lost. A store that nobody shares never calls it. Called once, before `open`.
+        """
 
     async def open(self) -> None:
         """Make ready: read back what was kept. Call it once, before anything else."""

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from shopfloor.config import Settings
 from shopfloor.core.lifecycle import Rules
 from shopfloor.errors import StoreError
 from shopfloor.store.port import Description
@@ -17,6 +18,11 @@ class MemoryStore(StateStore):
         self._rules = rules
         self._queues_max = queues_max
         super().__init__(self._empty())
+
+    @classmethod
+    def configured(cls, settings: Settings, rules: Rules) -> "MemoryStore":
+        """Make the store that the settings ask for."""
+        return cls(rules, queues_max=settings.queues_max)
 
     async def open(self) -> None:
         """Nothing to read back."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from shopfloor.core.changes import SOFT_KINDS, Record, Transition
 from shopfloor.core.job import Held, TimedPlace
-from shopfloor.store.port import BatchJobs, Committed, Figures, Loaded, Page, QueueFigures, Reserve
+from shopfloor.store.port import Arrived, BatchJobs, Committed, Figures, Loaded, Page, QueueFigures, Reserve
 from shopfloor.store.state.state import State
 
 
@@ -13,6 +13,9 @@ class StateStore:
 
     def __init__(self, state: State) -> None:
         self.state = state
+
+    def listen(self, arrived: Arrived) -> None:
+        """Nobody shares what is in this memory, so there is never anything to tell."""
 
     async def load(self, jids: Sequence[str], records: Sequence[tuple[str, str]]) -> Loaded:
         """Look up jobs and records."""
