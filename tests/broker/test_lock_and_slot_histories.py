@@ -199,14 +199,8 @@ def _live(seed: int, kind: Kind) -> None:
             history.shop.close()
 
 
-@pytest.mark.parametrize("seed", range(100, 112))
+# 7023 and 379194 once left a slot behind: two verbs of a round wrote one version of its record.
+@pytest.mark.parametrize("seed", [*range(100, 112), 7023, 379194])
 @pytest.mark.parametrize("kind", [MEMORY, EMBEDDED], ids=lambda kind: kind.name)
 def test_locks_and_slots_have_live_owners_whatever_happens(kind: Kind, seed: int) -> None:
     _live(seed, kind)
-
-
-@pytest.mark.parametrize("seed", [7023, 379194])
-@pytest.mark.xfail(strict=True, reason="known defect: a slot can outlive its reservation until it is reconciled")
-def test_a_slot_never_outlives_its_reservation(seed: int) -> None:
-    """Found at random, on the embedded store alone; whoever mends it makes these seeds part of the range above."""
-    _live(seed, EMBEDDED)

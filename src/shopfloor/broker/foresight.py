@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from shopfloor.broker.asks import Load
 from shopfloor.broker.calls import Call
-from shopfloor.core.changes import ABSENT, Note, Pause, Put, Record, Take, Transition
+from shopfloor.core.changes import ABSENT, Conflict, Note, Pause, Put, Record, Take, Transition
 from shopfloor.core.job import QUEUED, WORKING
+from shopfloor.store.port import Loaded
 
 
 def jobs_to_come(transitions: Sequence[Transition], limited: Mapping[str, bool], waiting: int) -> Mapping[str, int]:
@@ -28,6 +30,65 @@ def jobs_to_come(transitions: Sequence[Transition], limited: Mapping[str, bool],
     return counts
 
 
+class Foresight:
+    """What the verbs of one round have looked up, with the records as those before them in the round will leave them.
+
+    So any number of verbs can change one record in one round, one after the other. Where the transition of one then
+    fails, those that built on it fail with it, at the version they expected, and try again.
+
+    A verb that looks up twice decides what it writes between the two looks. If another verb means to write the same
+    record by then, what it decided is old already: it is told so at once and decides anew. To commit it would do worse
+    than fail. Whoever comes later would build on its version, which is the other's as well.
+    """
+
+    def __init__(self) -> None:
+        self.seen = Loaded({}, {})
+        """What verbs are answered: one dictionary for all, so they read it before they ask for anything else."""
+        self.order: list[Call] = []
+        """Who means to write records, in the order in which they built on one another."""
+        self._jids: set[str] = set()
+        self._corrected: set[Call] = set()
+
+    def unknown(self, calls: Iterable[Call]) -> Load:
+        """Say what these verbs look up that is not known yet."""
+        loads: list[Load] = [call.ask for call in calls]
+        jids = [jid for load in loads for jid in load.jids if jid not in self._jids]
+        return Load(tuple(jids), tuple([key for load in loads for key in load.records if key not in self.seen.records]))
+
+    def learn(self, asked: Load, loaded: Loaded) -> None:
+        """Take in what the store answered."""
+        self._jids.update(asked.jids)
+        self.seen.jobs.update(loaded.jobs)
+        self.seen.records.update(loaded.records)
+
+    def knows(self, load: Load) -> bool:
+        """Say whether the store need not be asked."""
+        return self._jids.issuperset(load.jids) and self.seen.records.keys() >= set(load.records)
+
+    def foresee(self, call: Call) -> Conflict | None:
+        """Let those that come later see what this verb means to write; answer the conflict where it is old already."""
+        ask = call.ask
+        if type(ask) is not tuple or not self.seen.records:
+            return None
+        notes = tuple(_notes(ask))
+        for note in notes:
+            record = self.seen.records.get((note.kind, note.id))
+            if record is not None and record.version != note.expected:
+                return Conflict(note, "version")
+        for note in notes:
+            gone = note.value is None
+            self.seen.records[note.kind, note.id] = ABSENT if gone else Record(note.value, note.expected + 1)
+        if notes:
+            self.order.append(call)
+        return None
+
+    def may_correct(self, call: Call) -> bool:
+        """Say whether a verb that was told to decide anew may do so in this round: once, so that rounds have an end."""
+        again = call in self._corrected
+        self._corrected.add(call)
+        return not again
+
+
 def in_foreseen_order(calls: list[Call], foreseen: Sequence[Call]) -> list[Call]:
     """Order those that were foreseen among themselves as they were, and before any other that writes a record.
 
@@ -38,20 +99,9 @@ def in_foreseen_order(calls: list[Call], foreseen: Sequence[Call]) -> list[Call]
         return calls
     places = set(foreseen)
     order = iter(foreseen)
-    late = [call for call in calls if call not in places and any(_notes(call.ask))]
+    late = {call for call in calls if call not in places and any(_notes(call.ask))}
     ordered = [next(order) if call in places else call for call in calls if call not in late]
-    return ordered + late
-
-
-def foresee(ask: Any, seen: dict[tuple[str, str], Record]) -> None:
-    """Let those that come later in the round see the records that this transition writes.
-
-    So any number of verbs can change one record in one round, one after the other. Where the transition then fails,
-    those that built on it fail with it, at the version they expected, and try again.
-    """
-    for note in _notes(ask):
-        gone = note.value is None
-        seen[note.kind, note.id] = ABSENT if gone else Record(note.value, note.expected + 1)
+    return ordered + [call for call in calls if call in late]
 
 
 def _notes(ask: Any) -> Iterator[Note]:

@@ -23,14 +23,14 @@ from structlog.typing import FilteringBoundLogger
 
 from shopfloor.broker.asks import Aside, Fork, Load, Prong, Query, Verb, Wait
 from shopfloor.broker.calls import Call, Errand, Gathering, Source
-from shopfloor.broker.foresight import foresee, in_foreseen_order, jobs_to_come
+from shopfloor.broker.foresight import Foresight, in_foreseen_order, jobs_to_come
 from shopfloor.broker.moment import Moment
 from shopfloor.broker.rumours import Rumours
 from shopfloor.broker.waiting import Waiting
-from shopfloor.core.changes import Record, Transition
+from shopfloor.core.changes import Transition
 from shopfloor.core.job import Held
 from shopfloor.errors import Refused, StoreError, StoreUnavailable
-from shopfloor.store.port import Loaded, Reserve, Store
+from shopfloor.store.port import Reserve, Store
 
 
 class Ticks:
@@ -161,28 +161,30 @@ class Ticks:
     async def _load(self, calls: list[Call]) -> list[Call]:
         """Look up for all who ask. Each sees the records as those before it in this round mean to leave them.
 
-        Answers who was foreseen, in that order, which is the one to commit them in.
+        Answers who means to write records, in that order, which is the one to commit them in.
         """
-        foreseen: list[Call] = []
-        seen: dict[tuple[str, str], Record] = {}
+        sight = Foresight()
         loading = [call for call in calls if type(call.ask) is Load]
         while loading:
-            jids = [jid for call in loading for jid in call.ask.jids]
-            keys = [key for call in loading for key in call.ask.records if key not in seen]
+            asked = sight.unknown(loading)
             try:
-                loaded = await self.store.load(jids, keys)
+                sight.learn(asked, await self.store.load(asked.jids, asked.records))
             except Exception as error:
                 self._throw(loading, error)
-                return foreseen
-            seen.update(loaded.records)
-            answer = Loaded(loaded.jobs, seen)
-            for call in loading:
-                self._step(call, answer)
-                if seen and type(call.ask) in (tuple, list):
-                    foresee(call.ask, seen)
-                    foreseen.append(call)
-            loading = [call for call in loading if type(call.ask) is Load]
-        return foreseen
+                break
+            loading = [call for call in loading if self._look(call, sight)]
+        return sight.order
+
+    def _look(self, call: Call, sight: Foresight) -> bool:
+        """Answer a verb as long as it looks up what is known; say whether it looks up more."""
+        while type(call.ask) is Load and sight.knows(call.ask):
+            self._step(call, sight.seen)
+            outdated = sight.foresee(call)
+            if outdated is not None:
+                self._step(call, outdated)
+                if not sight.may_correct(call):
+                    return False
+        return type(call.ask) is Load
 
     async def _commit(self, calls: list[Call]) -> list[Call]:
         """Commit for all; return those that have a question."""
