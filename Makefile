@@ -37,7 +37,7 @@ test: dev ## what CI runs: check, then every test but the slow ones (ARGS="-k wo
 
 conformance: dev ## one suite for every store, and the transcripts
 	@scripts/install-test-tools redis-server
-	@pytest tests/conformance tests/transcripts $(ARGS)
+	@pytest src/shopfloor/store/conformance tests/transcripts $(ARGS)
 
 simulate: dev ## random lives of a server (SEEDS=1000, or one: SEED=7); SLOW=1 adds the soaks
 	@SIMULATION_SEEDS=$(if $(SEED),1,$(SEEDS)) SIMULATION_SEED=$(SEED) pytest tests/simulation --timeout 1800 $(ARGS)

@@ -10,9 +10,9 @@ from msgspec import Struct
 from shopfloor.core.changes import Amend, Change, Claim, Clear, Count, Note, Pause, Put, Release, Take, Transition
 from shopfloor.core.job import Place, TimedPlace
 from shopfloor.core.lifecycle import Rules
+from shopfloor.store.conformance.subject import KEYS, OWNERS, Snapshot, Subject
 from shopfloor.store.memory.store import MemoryStore
 from shopfloor.store.port import Reserve, Store
-from tests.conformance.subject import KEYS, OWNERS, Snapshot, Subject
 from tests.jobs import DAY, NOW, job
 
 JIDS = tuple(f"job-{number:02}" for number in range(60))

@@ -13,10 +13,10 @@ from shopfloor.config.values import StorageUrl
 from shopfloor.core.changes import Put
 from shopfloor.core.lifecycle import Rules
 from shopfloor.errors import StoreDamaged, StoreError, StoreLocked
+from shopfloor.store.conformance.subject import Snapshot, Subject
 from shopfloor.store.embedded import store as embedded
 from shopfloor.store.embedded.restore import restore
 from shopfloor.store.embedded.store import EmbeddedStore
-from tests.conformance.subject import Snapshot, Subject
 from tests.faults.histories import QUEUES_MAX, Step, carry_out, contents_after, random_steps, steps_done
 from tests.faults.pipeline import Pipeline
 from tests.faults.processes import ServerProcess

@@ -17,11 +17,11 @@ from shopfloor.config import Settings
 from shopfloor.config.values import StorageUrl
 from shopfloor.core.lifecycle import Rules
 from shopfloor.errors import StoreError
+from shopfloor.store.conformance.subject import Snapshot, Subject
 from shopfloor.store.embedded import boot, file
 from shopfloor.store.embedded import store as embedded
 from shopfloor.store.embedded.file import abandon
 from shopfloor.store.embedded.store import EmbeddedStore
-from tests.conformance.subject import Snapshot, Subject
 from tests.faults.histories import QUEUES_MAX, Step, carry_out, contents_after, random_steps, steps_done
 from tests.faults.pipeline import Pipeline, refusal
 from tests.faults.processes import ServerProcess, refused_start

@@ -18,11 +18,11 @@ from shopfloor.config.settings import Durability
 from shopfloor.config.values import StorageUrl
 from shopfloor.core.lifecycle import Rules
 from shopfloor.errors import StoreError
+from shopfloor.store.conformance.subject import Subject
 from shopfloor.store.embedded import boot, file
 from shopfloor.store.embedded import store as embedded
 from shopfloor.store.embedded.check import check
 from shopfloor.store.embedded.store import EmbeddedStore
-from tests.conformance.subject import Subject
 from tests.faults.histories import QUEUES_MAX, Step, carry_out, contents_after, random_steps, steps_done
 from tests.faults.power import Disk, Loss, PowerOff, PowerVFS
 

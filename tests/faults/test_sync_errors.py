@@ -10,10 +10,10 @@ from shopfloor.config import Settings
 from shopfloor.config.values import StorageUrl
 from shopfloor.core.lifecycle import Rules
 from shopfloor.errors import StoreUnavailable
+from shopfloor.store.conformance.subject import Subject
 from shopfloor.store.embedded import file
 from shopfloor.store.embedded import store as embedded
 from shopfloor.store.embedded.store import EmbeddedStore
-from tests.conformance.subject import Subject
 from tests.faults.histories import QUEUES_MAX, Step, carry_out, contents_after, random_steps
 from tests.faults.pipeline import Pipeline, refusal
 from tests.faults.processes import ServerProcess

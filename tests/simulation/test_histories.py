@@ -31,15 +31,15 @@ from shopfloor.core.changes import (
 from shopfloor.core.job import Held
 from shopfloor.core.lifecycle import Rules
 from shopfloor.errors import StoreUnavailable
+from shopfloor.store.conformance.subject import DAYS, KEYS, OWNERS, Subject
 from shopfloor.store.embedded import boot
 from shopfloor.store.embedded import store as embedded
 from shopfloor.store.embedded.store import EmbeddedStore
 from shopfloor.store.memory.store import MemoryStore
 from shopfloor.store.port import Committed, Reserve, Store
-from tests.conformance.failing_file import FailingFiles
-from tests.conformance.plain import PlainStore
-from tests.conformance.subject import DAYS, KEYS, OWNERS, Subject
 from tests.jobs import NOW, job
+from tests.simulation.plain import PlainStore
+from tests.store.failing_file import FailingFiles
 
 QUEUES_MAX = 3
 HISTORIES = settings(

@@ -1,6 +1,6 @@
 """The verbs that the broker asks of a store, in the words of jobs.
 
-Whoever writes a store implements `Store`; the conformance suite in tests/conformance says whether it is one. No verb
+Whoever writes a store implements `Store`; the conformance suite (`store.conformance`) says whether it is one. No verb
 tells how the store keeps things, and no rule lives behind them: what a change means is in `core.changes`.
 
 Every verb is atomic: others see all of it or nothing. A verb that cannot be carried out raises `StoreUnavailable`

@@ -3,8 +3,8 @@
 import pytest
 
 from shopfloor.core.changes import ABSENT, Claim, Conflict, Count, Note, Record, Release
-from tests.conformance.subject import DAYS, Subject
-from tests.jobs import DAY, NOW
+from shopfloor.store.conformance.jobs import DAY, NOW
+from shopfloor.store.conformance.subject import DAYS, Subject
 
 
 def test_a_record_is_written_and_read(store: Subject) -> None:

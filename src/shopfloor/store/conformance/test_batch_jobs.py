@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from shopfloor.core.changes import Clear, Put, Take
 from shopfloor.core.job import Job
-from tests.conformance.subject import NOBODY, Subject
-from tests.jobs import NOW, job
+from shopfloor.store.conformance.jobs import NOW, job
+from shopfloor.store.conformance.subject import NOBODY, Subject
 
 
 def member(jid: str, bid: str = "b-1") -> Job:

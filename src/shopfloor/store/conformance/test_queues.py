@@ -4,11 +4,11 @@ import pytest
 
 from shopfloor.core.changes import Clear, Conflict, Note, Pause, Put, Take
 from shopfloor.core.job import Place
+from shopfloor.store.conformance.conftest import Open
+from shopfloor.store.conformance.jobs import NOW, job
+from shopfloor.store.conformance.kind import Tuning
+from shopfloor.store.conformance.subject import Subject
 from shopfloor.store.port import QueueFigures, QueueLimit, Reserve
-from tests.conformance.conftest import Open
-from tests.conformance.subject import Subject
-from tests.jobs import NOW, job
-from tests.stores import Tuning
 
 
 def test_jobs_are_given_out_in_the_order_they_were_put(store: Subject) -> None:

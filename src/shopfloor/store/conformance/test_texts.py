@@ -5,8 +5,8 @@ import pytest
 
 from shopfloor.core.job import Failure, Job
 from shopfloor.core.payload import encode
-from tests.conformance.subject import Subject
-from tests.jobs import NOW, job
+from shopfloor.store.conformance.jobs import NOW, job
+from shopfloor.store.conformance.subject import Subject
 
 TEXTS = (
     "[9007199254740993,-9223372036854775809,123456789012345678901234567890]",

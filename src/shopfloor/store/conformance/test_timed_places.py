@@ -4,8 +4,8 @@ import pytest
 
 from shopfloor.core.changes import Put, Take
 from shopfloor.core.job import TimedPlace
-from tests.conformance.subject import Subject
-from tests.jobs import NOW, job
+from shopfloor.store.conformance.jobs import NOW, job
+from shopfloor.store.conformance.subject import Subject
 
 PLACES: tuple[TimedPlace, ...] = ("scheduled", "retries", "dead")
 JIDS = ("Alpha", "Zulu", "alpha", "beta", "zulu", "Äpfel", "ж-job", "🔧-job")

@@ -6,10 +6,10 @@ import pytest
 from shopfloor.core.changes import Amend, Conflict, Pause, Put, Take
 from shopfloor.core.job import Place
 from shopfloor.core.lifecycle import Rules
-from tests.conformance.conftest import Open
-from tests.conformance.subject import Subject
-from tests.jobs import NOW, job
-from tests.stores import Tuning
+from shopfloor.store.conformance.conftest import Open
+from shopfloor.store.conformance.jobs import NOW, job
+from shopfloor.store.conformance.kind import Tuning
+from shopfloor.store.conformance.subject import Subject
 
 PLACES: tuple[Place, ...] = ("queued", "scheduled", "retries", "dead", "working")
 RESTING: tuple[Place, ...] = PLACES[:4]

@@ -10,14 +10,14 @@ from shopfloor.config.values import StorageUrl
 from shopfloor.core.changes import Clear, Put, Take, Transition
 from shopfloor.core.lifecycle import Rules
 from shopfloor.errors import StoreUnavailable
+from shopfloor.store.conformance.subject import Subject
 from shopfloor.store.embedded import boot
 from shopfloor.store.embedded import store as embedded
 from shopfloor.store.memory.store import MemoryStore
 from shopfloor.store.port import Reserve
 from shopfloor.store.state import state
-from tests.conformance.failing_file import FailingFiles
-from tests.conformance.subject import Subject
 from tests.jobs import job
+from tests.store.failing_file import FailingFiles
 
 
 @pytest.fixture

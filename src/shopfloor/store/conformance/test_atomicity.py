@@ -16,11 +16,11 @@ from shopfloor.core.changes import (
     Take,
     Transition,
 )
+from shopfloor.store.conformance.conftest import Open
+from shopfloor.store.conformance.jobs import DAY, NOW, job
+from shopfloor.store.conformance.kind import Tuning
+from shopfloor.store.conformance.subject import Subject
 from shopfloor.store.port import Reserve
-from tests.conformance.conftest import Open
-from tests.conformance.subject import Subject
-from tests.jobs import DAY, NOW, job
-from tests.stores import Tuning
 
 EFFECTS: tuple[Change, ...] = (
     Put(job("new", "fresh"), "queued"),

@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from shopfloor.core.changes import Change, Claim, Conflict, Put, Record, Take, Transition
 from shopfloor.core.job import Held, Job, Place, TimedPlace
+from shopfloor.store.conformance.jobs import DAY, NOW
 from shopfloor.store.port import Committed, Figures, Page, QueueFigures, Reserve, Store
-from tests.jobs import DAY, NOW
 
 DAYS = ("2023-11-13", DAY, "2023-11-15")
 KINDS = ("batch", "cron", "tracking", "worker")

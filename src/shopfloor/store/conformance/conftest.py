@@ -1,43 +1,31 @@
-"""Every test here runs on every store of `tests.stores`; those that restart it, on the durable ones."""
+"""The store that each test of the suite asks; the plug-in beside it says of which kinds there are some."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
 
-from shopfloor.store.embedded import boot
-from shopfloor.store.embedded import store as embedded
-from tests.conformance.subject import Subject
-from tests.stores import DURABLE_STORES, EMBEDDED, STORES, Kind, Tuning
+from shopfloor.store.conformance.kind import Kind, Tuning
+from shopfloor.store.conformance.subject import Subject
 
 Open = Callable[[Tuning], Subject]
 
-SHELVING = msgspec.structs.replace(EMBEDDED, name="embedded-shelving")
-"""The embedded store with numbers so small that most jobs rest on its shelf, and each second step is folded."""
 
-
-@pytest.fixture(params=[*STORES, SHELVING], ids=lambda kind: kind.name)
+@pytest.fixture
 def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Kind:
     """A kind of store."""
     return _prepared(request.param, monkeypatch)
 
 
-@pytest.fixture(params=[*DURABLE_STORES, SHELVING], ids=lambda kind: kind.name)
+@pytest.fixture
 def durable_kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Kind:
     """A kind of store that keeps what it was told."""
     return _prepared(request.param, monkeypatch)
 
 
 def _prepared(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> Kind:
-    if kind is SHELVING:
-        monkeypatch.setattr(boot, "WARM_JOBS_MIN", 1)
-        monkeypatch.setattr(embedded, "FOLD_STEPS", 2)
+    kind.prepare(monkeypatch)
     return kind
-
-
-def _tuned(kind: Kind, tuning: Tuning) -> Tuning:
-    return msgspec.structs.replace(tuning, hot_jobs_max=1) if kind is SHELVING else tuning
 
 
 @pytest.fixture
@@ -46,7 +34,7 @@ def open_store(kind: Kind, tmp_path: Path) -> Iterator[Open]:
     opened: list[Subject] = []
 
     def open_it(tuning: Tuning) -> Subject:
-        subject = Subject(lambda: kind.make(tmp_path, _tuned(kind, tuning)))
+        subject = Subject(lambda: kind.make(tmp_path, tuning))
         opened.append(subject)
         return subject
 
@@ -64,6 +52,6 @@ def store(open_store: Open) -> Subject:
 @pytest.fixture
 def durable(durable_kind: Kind, tmp_path: Path) -> Iterator[Subject]:
     """An open, empty store that can be reopened."""
-    subject = Subject(lambda: durable_kind.make(tmp_path, _tuned(durable_kind, Tuning())))
+    subject = Subject(lambda: durable_kind.make(tmp_path))
     yield subject
     subject.close()

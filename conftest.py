@@ -1,0 +1,23 @@
+"""What holds for all tests: the stores there are and, where CI is set, property tests that try the same examples.
+
+A run that lands or not must not hang on dice. New examples are looked for by everybody's own runs, without CI.
+"""
+
+import os
+from collections.abc import Sequence
+
+from hypothesis import settings
+
+from shopfloor.store.conformance.kind import Kind
+from tests.stores import CONFORMING
+
+pytest_plugins = ["shopfloor.store.conformance.plugin"]
+
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
+
+
+def pytest_shopfloor_stores() -> Sequence[Kind]:
+    """List the stores that the conformance suite runs on."""
+    return CONFORMING
