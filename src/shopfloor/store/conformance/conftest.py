@@ -23,6 +23,12 @@ def durable_kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     return _prepared(request.param, monkeypatch)
 
 
+@pytest.fixture
+def shared_kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Kind:
+    """A kind of store whose data several servers may share."""
+    return _prepared(request.param, monkeypatch)
+
+
 def _prepared(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> Kind:
     kind.prepare(monkeypatch)
     return kind
@@ -55,3 +61,16 @@ def durable(durable_kind: Kind, tmp_path: Path) -> Iterator[Subject]:
     subject = Subject(lambda: durable_kind.make(tmp_path))
     yield subject
     subject.close()
+
+
+Pair = tuple[Subject, Subject]
+
+
+@pytest.fixture
+def pair(shared_kind: Kind, tmp_path: Path) -> Iterator[Pair]:
+    """The stores of two servers, open on the same data."""
+    one = Subject(lambda: shared_kind.make(tmp_path))
+    other = Subject(lambda: shared_kind.make(tmp_path), beside=one)
+    yield one, other
+    other.close()
+    one.close()

@@ -37,6 +37,8 @@ class Kind(Struct, frozen=True, kw_only=True):
 
     name: str
     durable: bool
+    shared: bool = False
+    """Whether several servers may have its data open at once."""
     url: Callable[[Path], StorageUrl]
     prepare: Callable[[pytest.MonkeyPatch], None] = _as_it_is
     """Called before each test."""

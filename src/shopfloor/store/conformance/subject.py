@@ -1,7 +1,7 @@
 """The store under test, with its verbs made blocking and a way to read everything that it knows."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -39,17 +39,29 @@ class Snapshot(Struct, frozen=True, kw_only=True):
 
 
 class Subject:
-    """A store that is open. `reopen` closes it and opens another on the same data."""
+    """A store that is open. `reopen` closes it and opens another on the same data; one `beside` it shares its loop."""
 
-    def __init__(self, make: Callable[[], Store]) -> None:
+    def __init__(self, make: Callable[[], Store], beside: "Subject | None" = None) -> None:
         self._make = make
-        self._runner = asyncio.Runner()
-        self.store = make()
+        self._runner: asyncio.Runner = asyncio.Runner() if beside is None else beside._runner
+        self._is_alone = beside is None
+        self.told: list[Collection[str] | None] = []
+        """What the store told of queues that may have jobs to give out."""
+        self.store = self._listening()
         try:
             self.run(self.store.open())
         except BaseException:
-            self._runner.close()
+            self._end()
             raise
+
+    def _listening(self) -> Store:
+        store = self._make()
+        store.listen(self.told.append)
+        return store
+
+    def _end(self) -> None:
+        if self._is_alone:
+            self._runner.close()
 
     def run(self, verb: Coroutine[Any, Any, _Answer]) -> _Answer:
         """Wait for what a verb answers."""
@@ -58,12 +70,12 @@ class Subject:
     def close(self) -> None:
         """Let go of the store, and of the loop."""
         self.run(self.store.close())
-        self._runner.close()
+        self._end()
 
     def reopen(self) -> None:
         """Close the store and open it again, as a restart of the server does."""
         self.run(self.store.close())
-        self.store = self._make()
+        self.store = self._listening()
         self.run(self.store.open())
 
     def commit(
