@@ -2,7 +2,9 @@
 
     ShopfloorError
     ├── Refused              the peer's doing: travels on the wire as "-<code> <message>"
-    │   └── Hangup           as Refused, and the connection ends with it
+    │   ├── Hangup           as Refused, and the connection ends with it
+    │   └── BulkRefused      some jobs of a bulk push were not taken; says which, and why
+    ├── NotJson              the client's doing: an argument that cannot travel as JSON
     ├── ConfigError          a setting is unknown, malformed or contradictory
     ├── ServerUnreachable    the client end could not reach, or lost, its server
     │   └── ProtocolBroken   what answered there does not speak the protocol
@@ -14,6 +16,8 @@
 
 Messages are lower case, without a full stop, and name the value they are about.
 """
+
+from collections.abc import Mapping
 
 
 class ShopfloorError(Exception):
@@ -31,6 +35,19 @@ class Refused(ShopfloorError):
 
 class Hangup(Refused):
     """A refusal after which the connection cannot go on; an empty message means no reply at all."""
+
+
+class BulkRefused(Refused):
+    """Some jobs of a bulk push were not taken, the others were; `refusals` says why, by jid."""
+
+    def __init__(self, refusals: Mapping[str, str]) -> None:
+        jid, reason = next(iter(refusals.items()))
+        super().__init__(f"{len(refusals)} jobs were not taken; {jid}: {reason}")
+        self.refusals = refusals
+
+
+class NotJson(ShopfloorError, TypeError):
+    """A value that cannot travel as JSON was given as an argument of a job."""
 
 
 class ConfigError(ShopfloorError):

@@ -3,14 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
-from urllib.parse import unquote, urlsplit
 
-from shopfloor.config import Secret, Settings, load, masked
-from shopfloor.errors import ConfigError
+from shopfloor.config import Secret, Settings, load
+from shopfloor.wire import address
+from shopfloor.wire.address import PORT_DEFAULT
 
-PORT_DEFAULT = 7419
-SCHEMES: Final[Mapping[str, bool]] = {"tcp": False, "tcp+tls": True}
 EVERYWHERE = ("", "0.0.0.0", "::", "*")  # noqa: S104  # nothing is bound here: it is where a server listens
 
 
@@ -27,8 +24,17 @@ class Address:
     """The server's own certificate, where we are on its machine: no authority has to vouch for it."""
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{'tcp+tls' if self.tls else 'tcp'}://{host}:{self.port}"
+        return str(self.plain())
+
+    def plain(self) -> address.Address:
+        """Answer the same with the password in the open, as a connection needs it."""
+        return address.Address(
+            host=self.host,
+            port=self.port,
+            username=self.username,
+            password=self.password.reveal(),
+            tls=self.tls,
+        )
 
 
 def find_address(url: str, environment: Mapping[str, str]) -> Address:
@@ -39,12 +45,9 @@ def find_address(url: str, environment: Mapping[str, str]) -> Address:
     """
     if url:
         return parse_address(url, "--url")
-    for prefix in ("SHOPFLOOR", "FAKTORY"):
-        provider, variable = environment.get(f"{prefix}_PROVIDER", ""), f"{prefix}_URL"
-        if provider:
-            return _provided(provider, f"{prefix}_PROVIDER", environment)
-        if environment.get(variable):
-            return parse_address(environment[variable], variable)
+    found = address.find_address(environment)
+    if found is not None:
+        return _kept_secret(found)
     return own_address(load({}, environment).settings)
 
 
@@ -62,25 +65,14 @@ def own_address(settings: Settings) -> Address:
 
 def parse_address(url: str, place: str) -> Address:
     """Read `tcp://:password@host:7419` or `tcp+tls://…`; `place` says where it was given."""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise ConfigError(f"{place}: {masked(url)}: {str(error).lower()}") from None
-    if parts.scheme not in SCHEMES or not host:
-        raise ConfigError(f"{place}: expected tcp://host:7419 or tcp+tls://host:7419, got {masked(url)}")
+    return _kept_secret(address.parse_address(url, place))
+
+
+def _kept_secret(found: address.Address) -> Address:
     return Address(
-        host=host,
-        port=PORT_DEFAULT if port is None else port,
-        username=unquote(parts.username or ""),
-        password=Secret(unquote(parts.password or "")),
-        tls=SCHEMES[parts.scheme],
+        host=found.host,
+        port=found.port,
+        username=found.username,
+        password=Secret(found.password),
+        tls=found.tls,
     )
-
-
-def _provided(provider: str, place: str, environment: Mapping[str, str]) -> Address:
-    if ":" in provider:
-        raise ConfigError(f"{place}: expected the name of a variable that holds the URL, not the URL itself")
-    if not environment.get(provider):
-        raise ConfigError(f"{place}: names {provider}, but there is no such variable")
-    return parse_address(environment[provider], provider)
