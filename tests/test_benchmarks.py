@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from benchmarks.workload import Workload, option
 
 SERVER = os.environ.get("BENCHMARKED_SERVER", "shopfloor:process")
 ROOT = Path(__file__).resolve().parent.parent
-RUN_SECONDS_MAX = 50
+RUN_SECONDS_MAX = 150
 # The first build on a new machine fetches modules and compiles Go's standard library.
 BUILD_SECONDS_MAX = 300
 
@@ -159,11 +158,12 @@ def test_two_servers_take_turns_and_each_round_has_its_ratio() -> None:
 
 
 def test_the_cpu_of_a_child_is_the_trees() -> None:
-    burning = "import time\nend = time.process_time() + 0.3\nwhile time.process_time() < end: pass"
-    with subprocess.Popen([sys.executable, "-c", f"{burning}\ntime.sleep(60)"]) as child:
+    burning = "import time\nwhile time.process_time() < 0.5: pass\nprint(flush=True)\ntime.sleep(600)"
+    with subprocess.Popen([sys.executable, "-c", burning], stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
         try:
             with Usage(os.getpid()) as usage:
-                time.sleep(1.0)
+                child.stdout.readline()
             assert child.pid in process_tree.process_ids(os.getpid())
             assert 0.2 < usage.server_cpu_seconds < 1.0
             assert process_tree.rss_mib(child.pid) <= process_tree.rss_mib(child.pid, peak=True)

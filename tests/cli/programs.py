@@ -19,8 +19,8 @@ from shopfloor.cli.address import parse_address
 from shopfloor.cli.connection import Connection
 from shopfloor.cli.main import main
 
-START_SECONDS = 20.0
-STOP_SECONDS = 10.0
+START_SECONDS = 60.0
+STOP_SECONDS = 45.0
 OURS = ("FAKTORY", "SHOPFLOOR")
 ADDRESS = re.compile(r"shopfloor serves .*address=\S*?:(\d+) ")
 

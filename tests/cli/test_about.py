@@ -19,7 +19,7 @@ from shopfloor.config import ENTRIES
 from shopfloor.errors import ConfigError, ProtocolBroken, Refused, ServerUnreachable, StoreDamaged
 from tests.cli.programs import Program, Shell, running
 
-PATIENCE_SECONDS = 15.0
+PATIENCE_SECONDS = 60.0
 
 
 def test_info(shell: Shell, server: Program) -> None:

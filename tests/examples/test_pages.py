@@ -30,7 +30,7 @@ NAMED_BID = re.compile(r"b-[a-z]+")
 BID = re.compile(r"b-[\w-]{14}")
 ANYTHING = "…"
 HELLO = 'C: HELLO {"v":2}\nS: +OK\n'
-SECONDS_MAX = 10.0
+SECONDS_MAX = 60.0
 
 
 class Wire:

@@ -21,7 +21,7 @@ WINDOW = 40
 LIVE_JOBS = 1500
 """With more jobs in the store, clients rather finish some than push more."""
 FAR_SECONDS = 7200.0
-NEAR_SECONDS = 3.0
+NEAR_SECONDS = 6.0
 """What falls due so soon is left alone: nobody could say where a command finds it."""
 RETRY_SECONDS_MIN = 15.0
 PADDING = "x" * 200

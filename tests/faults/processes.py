@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from shopfloor.config.settings import Durability
 
-START_SECONDS = 30.0
-STOP_SECONDS = 30.0
+START_SECONDS = 60.0
+STOP_SECONDS = 45.0
 LOOK_SECONDS = 0.005
 ROOT = Path(__file__).parents[2]
 SERVE = ("-m", "shopfloor")

@@ -16,6 +16,8 @@ from tests.faults.wire_contents import read_contents
 
 STOPS = 8
 CLIENTS = 4
+FETCH_SECONDS = 4.5
+"""The longest that the setting allows."""
 FLAGS = ("--hot-jobs-max", "1000", "--fetch-seconds", "0.01")
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]
@@ -58,9 +60,24 @@ def _compare(server: ServerProcess, ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: signal.Signals(number).name)
-def test_parked_fetchers_are_answered(folder: Path, number: signal.Signals) -> None:
-    """Workers that wait for a job learn at once that there is none, and what they send next is refused, not lost."""
-    with ServerProcess(folder, "--fetch-seconds", "4.5") as server:
+def test_parked_fetchers_are_answered(tmp_path: Path, number: signal.Signals) -> None:
+    """Workers that wait for a job learn at once that there is none, and what they send next is refused, not lost.
+
+    At once is sooner than their fetch would end. On a busy machine that may need a second or third look.
+    """
+    took = []
+    for attempt in range(3):
+        folder = tmp_path / f"store-{attempt}"
+        folder.mkdir()
+        took.append(_stopped_beside_parked_fetchers(folder, number))
+        if took[-1] < FETCH_SECONDS - 0.5:
+            return
+    raise AssertionError(f"the stops took {took} seconds")
+
+
+def _stopped_beside_parked_fetchers(folder: Path, number: signal.Signals) -> float:
+    """Answer how long it took."""
+    with ServerProcess(folder, "--fetch-seconds", str(FETCH_SECONDS)) as server:
         pipes = [Pipeline(server.port(), f"w{number}") for number in range(20)]
         replies: list[object] = []
         for pipe in pipes:
@@ -73,7 +90,7 @@ def test_parked_fetchers_are_answered(folder: Path, number: signal.Signals) -> N
             pipe.drain()
         assert replies == [None] * len(pipes)
         assert server.ended() == Ended(code=0, stderr="")
-        assert time.monotonic() - began < 4
+        return time.monotonic() - began
 
 
 def _wait_until_all_are_read(server: ServerProcess, commands: int) -> None:
@@ -106,6 +123,6 @@ def test_a_stop_during_a_backup_leaves_a_whole_one_or_none(folder: Path) -> None
 
 
 def _wait_for_a_part(backups: Path) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not (backups.exists() and any(backups.iterdir())):
         assert time.monotonic() < deadline, "no backup began"

@@ -16,7 +16,7 @@ from tests.foreign.programs import Event, Working, environment_for, run
 from tests.foreign.raw import Wire
 from tests.foreign.servers import Server, running_server
 
-WAIT_SECONDS = 15.0
+WAIT_SECONDS = 60.0
 LOOK_SECONDS = 0.05
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from tests.foreign.servers import Server, end_at_once
 
-PRODUCE_SECONDS = 30.0
-EVENT_SECONDS = 25.0
+PRODUCE_SECONDS = 60.0
+EVENT_SECONDS = 60.0
 
 Event = Mapping[str, Any]
 

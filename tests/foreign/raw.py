@@ -7,7 +7,7 @@ import ssl
 from types import TracebackType
 from typing import Any, Self
 
-READ_SECONDS = 10.0
+READ_SECONDS = 45.0
 
 
 class RefusedError(Exception):

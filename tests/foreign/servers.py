@@ -21,8 +21,8 @@ import trustme
 
 from tests.foreign.raw import Wire
 
-START_SECONDS = 20.0
-STOP_SECONDS = 10.0
+START_SECONDS = 60.0
+STOP_SECONDS = 45.0
 OURS = (
     f"{shlex.quote(sys.executable)} -m shopfloor serve -b 127.0.0.1:{{port}} -w :0 -d {{dir}} -c {{conf}}"
     " -e development"

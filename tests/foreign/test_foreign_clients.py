@@ -15,7 +15,7 @@ from tests.foreign.clients import EVERY_CLIENT
 from tests.foreign.conftest import Bench, wait_until
 from tests.foreign.raw import Wire
 
-pytestmark = [pytest.mark.foreign, pytest.mark.timeout(60, func_only=True)]
+pytestmark = [pytest.mark.foreign, pytest.mark.timeout(180, func_only=True)]
 
 QUEUE = "workshop"
 SECRET = "four-by-two"

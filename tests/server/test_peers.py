@@ -1,6 +1,7 @@
 """Slow and malicious peers: each gets what it deserves, and the others do not notice.
 
-What a disturbance costs another client is judged against what the same client measured when it was alone.
+What a disturbance costs another client is judged by how often that one has its turn, or against what it measured when
+it was alone; never by a clock alone.
 """
 
 import asyncio
@@ -19,6 +20,8 @@ SLOWER_MAX = 300
 """How many times longer a round trip may take beside a disturbance: 0.1 ms alone, 30 ms then."""
 IDLE, IDLE_SOAK = 2000, 10_000
 PIPELINED = 50_000
+COMMANDS_A_TURN_MAX = 1500
+"""Commands of one connection that another may have to wait for: 400 as measured."""
 FILES_SPARE = 200
 
 
@@ -33,15 +36,15 @@ class Bystander:
         """Measure while nothing else goes on."""
         return median([await self._round_trip() for _ in range(200)])
 
-    async def beside(self, disturbance: Awaitable[None]) -> float:
-        """Measure until the disturbance is over."""
-        noise = asyncio.ensure_future(disturbance)
-        took: list[float] = []
+    async def beside(self, disturbance: Awaitable[None]) -> int:
+        """Count the round trips until the disturbance is over."""
+        noise, count = asyncio.ensure_future(disturbance), 0
         async with asyncio.timeout(PATIENCE_SECONDS * 2):
             while not noise.done():
-                took.append(await self._round_trip())
+                await self._round_trip()
+                count += 1
         await noise
-        return median(took)
+        return count
 
     async def _round_trip(self) -> float:
         self._number += 1
@@ -50,12 +53,14 @@ class Bystander:
         return time.perf_counter() - began
 
 
-async def undisturbed(house: Serving, disturbance: Awaitable[None]) -> None:
-    """Let the disturbance happen and see that a bystander stays quick."""
+async def undisturbed(house: Serving, disturbance: Awaitable[None], round_trips: int) -> None:
+    """Let the disturbance happen and see that a bystander gets its turn at least so often meanwhile.
+
+    Turns and not milliseconds: how long one takes depends on whatever else the machine does.
+    """
     bystander = Bystander(await house.client("bystander"))
-    alone = await bystander.alone()
-    beside = await bystander.beside(disturbance)
-    assert beside < alone * SLOWER_MAX, f"{beside * 1000:.1f} ms instead of {alone * 1000:.1f} ms"
+    count = await bystander.beside(disturbance)
+    assert count >= round_trips, f"{count} round trips, and {round_trips} are the least"
 
 
 def test_a_client_that_sends_one_byte_at_a_time_is_served(tmp_path: Path) -> None:
@@ -68,7 +73,7 @@ def test_a_client_that_sends_one_byte_at_a_time_is_served(tmp_path: Path) -> Non
 
     async def scene() -> None:
         async with serving(MEMORY, tmp_path) as house:
-            await undisturbed(house, dribble(await house.client()))
+            await undisturbed(house, dribble(await house.client()), 100)
 
     run(scene())
 
@@ -84,7 +89,7 @@ def test_a_line_without_end_is_cut_off(tmp_path: Path) -> None:
 
     async def scene() -> None:
         async with serving(MEMORY, tmp_path, line_bytes_max=8 * 1024 * 1024) as house:
-            await undisturbed(house, ramble(await house.client()))
+            await undisturbed(house, ramble(await house.client()), 3)
             await until(lambda: house.server.vitals().connections == 1)
 
     run(scene())
@@ -105,7 +110,7 @@ def test_a_client_that_does_not_say_hello_in_time_is_hung_up_on(said: bytes, tmp
 
 def test_a_client_that_said_hello_may_be_silent_for_longer_than_the_handshake(tmp_path: Path) -> None:
     async def scene() -> None:
-        async with serving(MEMORY, tmp_path, handshake_seconds=0.05) as house:
+        async with serving(MEMORY, tmp_path, handshake_seconds=1.0) as house:
             silent = await house.client()
             late = await house.connect()
             assert await late.reply() == '+HI {"v":2}'
@@ -165,7 +170,7 @@ def test_pipelining_is_answered_in_order_and_holds_up_nobody(tmp_path: Path) -> 
     async def scene() -> None:
         async with serving(MEMORY, tmp_path) as house:
             client = await house.client()
-            await undisturbed(house, pipeline(client))
+            await undisturbed(house, pipeline(client), PIPELINED // COMMANDS_A_TURN_MAX)
             assert '"p":50000' in await client.ask("INFO")
 
     run(scene())
@@ -179,7 +184,7 @@ def test_nonsense_in_bulk_is_answered_and_holds_up_nobody(tmp_path: Path) -> Non
 
     async def scene() -> None:
         async with serving(MEMORY, tmp_path) as house:
-            await undisturbed(house, scold(await house.client()))
+            await undisturbed(house, scold(await house.client()), PIPELINED // COMMANDS_A_TURN_MAX)
 
     run(scene())
 
@@ -284,7 +289,7 @@ def test_an_empty_fetch_ends_after_two_seconds(tmp_path: Path) -> None:
             client = await house.client()
             began = time.monotonic()
             assert await client.ask("FETCH default") == "$-1"
-            assert 1.9 < time.monotonic() - began < 3.0  # 2.00 to 2.10 s on a machine with nothing else to do
+            assert 1.9 < time.monotonic() - began < PATIENCE_SECONDS  # 2.00 to 2.10 s where there is nothing else to do
 
     run(scene())
 

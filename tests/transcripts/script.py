@@ -10,8 +10,9 @@
     S: $ {"retry":25,…}              a bulk reply; its length is checked and not written
     S: <closed>                      the server hangs up without another word
     C1: …  S1: …                     another connection
-    @ 61 seconds pass                the server's clock moves; otherwise it stands still. Where somebody waits for a
-                                     job meanwhile, `fetch_seconds` has to be longer than that
+    @ 61 seconds pass                the server's clock moves, and every periodic task runs once; otherwise neither
+                                     happens. Where somebody waits for a job meanwhile, `fetch_seconds` has to be
+                                     longer than that; a worker that says nothing for 60 s is dead then
     @ the fetch gives up             somebody waits for a job, and the clock moves until it is over
     @ 2 fetchers wait                go on as soon as so many wait for a job
     @ C1 hangs up                    and the server has noticed

@@ -14,13 +14,15 @@ from shopfloor.cli.throttle_tables import read_throttle_tables
 from shopfloor.config import Secret
 from shopfloor.config.document import read_document
 from shopfloor.wire.handshake import password_hash
-from tests.serving import PATIENCE_SECONDS, Client, Serving, run, serving, until
+from tests.serving import NEVER_SECONDS, PATIENCE_SECONDS, Client, Serving, run, serving, until
 from tests.stores import STORES, Kind
 from tests.transcripts.script import Scenario, Step, fits, scenarios
 
 SCENARIOS = list(scenarios(Path(__file__).parent))
 SETTING = re.compile(r"setting (\w+) = (\d+)")
 BYTE = re.compile(rb"<byte ([0-9a-f]{2})>")
+TIMERS_AT_REST = dict.fromkeys(("schedule_seconds", "reap_seconds", "batch_seconds", "cron_seconds"), NEVER_SECONDS)
+"""Periodic tasks run when the transcript lets time pass, and at no other moment: it means the same on any machine."""
 HASH = re.compile(r"<hash (once )?(\w+)>")
 
 
@@ -91,11 +93,11 @@ class Replay:
         raise AssertionError(f"nobody knows how to do this: {text}")
 
     async def _pass(self, seconds: str) -> None:
-        self.house.clock.now += float(seconds)
+        await self.house.let_pass(float(seconds))
 
     async def _give_up(self, _: str) -> None:
         await until(lambda: self.house.parked)
-        self.house.clock.now += self.house.server.broker.context.limits.fetch_seconds
+        await self.house.let_pass(self.house.server.broker.context.limits.fetch_seconds)
 
     async def _wait(self, count: str) -> None:
         await until(lambda: self.house.parked == int(count))
@@ -148,7 +150,7 @@ def without_settings(scenario: Scenario) -> Scenario:
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_the_conversation_is_as_written(scenario: Scenario, kind: Kind, tmp_path: Path) -> None:
     async def converse() -> None:
-        async with serving(kind, tmp_path, **wanted_settings(scenario)) as house:
+        async with serving(kind, tmp_path, **(TIMERS_AT_REST | wanted_settings(scenario))) as house:
             await Replay(house, without_settings(scenario)).play()
 
     run(converse())
