@@ -41,6 +41,7 @@ from shopfloor.store.port import (
     Description,
     Figures,
     Loaded,
+    Lock,
     Page,
     QueueFigures,
     Reserve,
@@ -173,6 +174,13 @@ class SharedFileStore:
         with self._reading() as database:
             rows = database.execute("SELECT id, value, version FROM records WHERE kind = ?", (kind,)).fetchall()
         return {id: Record(value, version) for id, value, version in rows}
+
+    async def locks(self, until: float, count: int) -> Sequence[Lock]:
+        """List the locks that end first."""
+        listed = "SELECT key, owner, until FROM locks WHERE until <= ? ORDER BY until, key LIMIT ?"
+        with self._reading() as database:
+            rows = database.execute(listed, (until, count)).fetchall()
+        return [Lock(key=key, owner=owner, until=end) for key, owner, end in rows]
 
     async def flush(self) -> None:
         """Forget all but soft records. The ends of the queues stay: positions are never given out twice."""

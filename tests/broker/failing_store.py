@@ -13,6 +13,7 @@ from shopfloor.store.port import (
     Description,
     Figures,
     Loaded,
+    Lock,
     Page,
     QueueFigures,
     Reserve,
@@ -113,6 +114,11 @@ class FailingStore:
         """Answer, or fail."""
         await self._may("records")
         return await self.inner.records(kind)
+
+    async def locks(self, until: float, count: int) -> Sequence[Lock]:
+        """Answer, or fail."""
+        await self._may("locks")
+        return await self.inner.locks(until, count)
 
     async def flush(self) -> None:
         """Flush, or fail."""

@@ -3,11 +3,14 @@
 from pathlib import Path
 
 import pytest
+from msgspec import Raw
 
 from shopfloor.broker.context import BrokerLimits
+from shopfloor.core.changes import Claim
 from shopfloor.core.job import SCHEDULED
 from shopfloor.core.lifecycle import Rules
-from shopfloor.core.timestamps import format_timestamp
+from shopfloor.core.payload import PushedJob
+from shopfloor.core.timestamps import SECONDS_MAX, format_timestamp
 from shopfloor.errors import StoreUnavailable
 from tests.broker.shop import Shop
 from tests.jobs import NOW, pushed
@@ -168,3 +171,37 @@ def test_jobs_of_workers_that_a_restarted_server_never_saw_come_back_in_time(kin
     after.acknowledge(stays, "job-0001")
     assert (after.held("job-0001"), after.place("job-0003")) == (None, "working")
     after.close()
+
+
+def test_locks_that_have_ended_are_dropped_and_others_stay(shop: Shop) -> None:
+    client = shop.client("w1")
+    for jid, seconds in (("job-0001", 10), ("job-0002", 20)):
+        job = PushedJob(
+            jid=jid, jobtype=jid, queue="default", args=Raw(b"[]"), custom=Raw(b'{"unique_for":%d}' % seconds)
+        )
+        shop.ask(shop.broker.jobs.push(job))
+    shop.let_pass(10)
+    shop.ask(shop.broker.upkeep.drop_ended_locks())
+    assert [lock.owner for lock in shop.run(shop.store.locks(SECONDS_MAX, 9))] == ["job-0002"]
+    assert shop.broker.upkeep.tally.locks_dropped == 1
+    assert shop.fetch(client, count=2) == ["job-0001", "job-0002"]
+    shop.acknowledge(client, "job-0001")  # its lock is gone already
+    assert shop.held("job-0001") is None
+
+
+def test_thousands_of_ended_locks_are_dropped_in_one_pass(shop: Shop) -> None:
+    claims = [(Claim(f"unique:{number}", "gone", NOW + number % 7, NOW),) for number in range(1200)]
+    shop.run(shop.store.inner.commit(claims, [], NOW))
+    shop.let_pass(7)
+    shop.ask(shop.broker.upkeep.drop_ended_locks())
+    assert shop.run(shop.store.locks(SECONDS_MAX, 9)) == []
+
+
+def test_a_lock_that_was_claimed_anew_meanwhile_is_not_dropped(shop: Shop) -> None:
+    shop.run(shop.store.inner.commit([(Claim("unique:a", "one", NOW + 5, NOW),)], [], NOW))
+    shop.let_pass(5)
+    (passing,) = shop.server.send(shop.broker.upkeep.drop_ended_locks())
+    shop.turn()
+    shop.run(shop.store.inner.commit([(Claim("unique:a", "one", NOW + 50, NOW + 5),)], [], NOW))
+    shop.until(lambda: passing.done)
+    assert [lock.until for lock in shop.run(shop.store.locks(SECONDS_MAX, 9))] == [NOW + 50]

@@ -151,3 +151,8 @@ def _same(one: Any, other: Any) -> bool:
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(_same, one, other))
     return bool(one == other)
+
+
+def test_a_lock_is_forgotten_by_claiming_it_for_nobody() -> None:
+    """The claim is the guard: it fails where somebody has the lock, and then nothing is released."""
+    assert unique.forget("unique:a", NOW) == (Claim("unique:a", "", NOW, NOW), Release("unique:a", ""))

@@ -32,6 +32,7 @@ from shopfloor.store.port import (
     Description,
     Figures,
     Loaded,
+    Lock,
     Page,
     QueueFigures,
     QueueLimit,
@@ -160,6 +161,11 @@ class PlainStore:
     async def records(self, kind: str) -> dict[str, Record]:
         """List records."""
         return {id: record for (known, id), record in self.all.records.items() if known == kind}
+
+    async def locks(self, until: float, count: int) -> Sequence[Lock]:
+        """List the locks that end first."""
+        every = [Lock(key=key, owner=owner, until=end) for key, (owner, end) in self.all.locks.items()]
+        return sorted([lock for lock in every if lock.until <= until], key=lambda lock: (lock.until, lock.key))[:count]
 
     async def flush(self) -> None:
         """Forget all but soft records."""

@@ -12,12 +12,12 @@ from shopfloor.broker.asks import Query, Verb
 from shopfloor.broker.context import Context
 from shopfloor.broker.fleet import Fleet
 from shopfloor.broker.following import Following
-from shopfloor.core import lifecycle, workers
+from shopfloor.core import lifecycle, unique, workers
 from shopfloor.core.changes import Note, Record, Transition
 from shopfloor.core.job import DEAD, Held, TimedPlace
 from shopfloor.core.retry import FailReport
 from shopfloor.core.workers import WORKER
-from shopfloor.store.port import Figures, Page
+from shopfloor.store.port import Figures, Lock, Page
 
 PASS_STEP = 500
 """Jobs moved in one round; commands get their turn in between."""
@@ -41,6 +41,7 @@ class Tally:
     )
     reservations_reaped: int = 0
     workers_reaped: int = 0
+    locks_dropped: int = 0
 
 
 class Upkeep:
@@ -98,6 +99,16 @@ class Upkeep:
         yield from self._give_back(overdue, "ReservationExpired", "Shopfloor job reservation expired")
         yield from self._give_back(lost, "WorkerDied", "its worker did not come back")
         self.tally.reservations_reaped += len(overdue) + len(lost)
+
+    def drop_ended_locks(self) -> Verb[None]:
+        """Forget the locks of unique jobs that were held for as long as they asked, and not released."""
+        store, dropped = self._context.store, PASS_STEP
+        while dropped == PASS_STEP:
+            now = self._context.moment.now
+            ended: Sequence[Lock] = yield Query(partial(store.locks, now, PASS_STEP))
+            conflicts = yield [unique.forget(lock.key, now) for lock in ended]
+            dropped = sum(conflict is None for conflict in conflicts)
+            self.tally.locks_dropped += dropped
 
     def reap_workers(self) -> Verb[None]:
         """Give up the workers that are dead, and give back what they held."""

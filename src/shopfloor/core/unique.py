@@ -11,11 +11,14 @@ import re
 from hashlib import sha256
 from typing import Any
 
-from shopfloor.core.changes import Claim, Release
+from shopfloor.core.changes import Claim, Release, Transition
 from shopfloor.core.facts import Facts
 from shopfloor.core.job import Job
 from shopfloor.core.timestamps import SECONDS_MAX
 from shopfloor.errors import Refused
+
+NOBODY = ""
+"""Who claims a lock only to release it: no job has this jid."""
 
 _NUMBER = re.compile(r"(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d{1,18}))?", re.ASCII)
 
@@ -36,6 +39,11 @@ def claim(job: Job, known: Facts, due: float, now: float) -> Claim:
 def release(job: Job) -> Release:
     """End the lock of a job, if it has it."""
     return Release(lock(job), job.jid)
+
+
+def forget(key: str, now: float) -> Transition:
+    """End a lock whose time is over, although its owner never came back for it; one that was claimed anew stays."""
+    return (Claim(key, NOBODY, now, now), Release(key, NOBODY))
 
 
 def lock(job: Job) -> str:

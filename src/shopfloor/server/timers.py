@@ -43,6 +43,7 @@ def rows(broker: Broker, periods: Periods) -> list[Timer]:
         Timer("reap reservations", periods.reap_seconds, upkeep.reap_reservations),
         Timer("tend batches", periods.batch_seconds, broker.batch_care.tend),
         Timer("reconcile throttles", periods.reap_seconds, broker.throttles.reconcile),
+        Timer("drop ended locks", periods.reap_seconds, upkeep.drop_ended_locks),
         Timer("reap workers", periods.reap_seconds, upkeep.reap_workers),
         Timer("fire cron entries", periods.cron_seconds, broker.cron.fire),
     ]

@@ -84,6 +84,15 @@ class BatchJobs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """A lock that was claimed and not released; once `until` is over, whoever asks may claim it."""
+
+    key: str
+    owner: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """Some jobs of a timed place in its order, and where to go on; `after` is None at the end."""
 
@@ -162,6 +171,13 @@ class Store(Protocol):
 
     async def records(self, kind: str) -> dict[str, Record]:
         """List all records of a kind by id."""
+
+    async def locks(self, until: float, count: int) -> Sequence[Lock]:
+        """List up to `count` of the locks that end at `until` or before, the earliest first (then by key).
+
+        One that has ended is among them until somebody else claims it or it is released. Costs the same however many
+        locks there are.
+        """
 
     async def flush(self) -> None:
         """Forget every job, queue, lock, total and durable record; soft records stay."""

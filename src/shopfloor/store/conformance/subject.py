@@ -9,8 +9,9 @@ from msgspec import Struct
 
 from shopfloor.core.changes import Change, Claim, Conflict, Put, Record, Take, Transition
 from shopfloor.core.job import Held, Job, Place, TimedPlace
+from shopfloor.core.timestamps import SECONDS_MAX
 from shopfloor.store.conformance.jobs import DAY, NOW
-from shopfloor.store.port import Committed, Figures, Page, QueueFigures, Reserve, Store
+from shopfloor.store.port import Committed, Figures, Lock, Page, QueueFigures, Reserve, Store
 
 DAYS = ("2023-11-13", DAY, "2023-11-15")
 KINDS = ("batch", "cron", "tracking", "worker")
@@ -35,7 +36,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     figures: Figures
     history: list[tuple[int, int]]
     records: dict[str, dict[str, Record]]
-    locks: list[tuple[str, str, float, bool]]
+    locks: list[Lock]
+    claimed: list[tuple[str, str, float, bool]]
 
 
 class Subject:
@@ -179,10 +181,15 @@ class Subject:
             figures=figures,
             history=list(self.run(self.store.history(DAYS))),
             records={kind: self.run(self.store.records(kind)) for kind in KINDS},
-            locks=self._locks(),
+            locks=self.locks(),
+            claimed=self._claimed(),
         )
 
-    def _locks(self) -> list[tuple[str, str, float, bool]]:
+    def locks(self, until: float = SECONDS_MAX, count: int = ALL) -> list[Lock]:
+        """List locks."""
+        return list(self.run(self.store.locks(until, count)))
+
+    def _claimed(self) -> list[tuple[str, str, float, bool]]:
         """Find out who could claim what and when; each claim is undone by the guard behind it."""
         asked = [(key, owner, now) for key in KEYS for owner in OWNERS for now in LOCK_TIMES]
         claims = [(Claim(key, owner, now + 1, now), Take(NOBODY, "dead")) for key, owner, now in asked]

@@ -2,9 +2,10 @@
 
 import pytest
 
-from shopfloor.core.changes import ABSENT, Claim, Conflict, Count, Note, Record, Release
+from shopfloor.core.changes import ABSENT, Claim, Conflict, Count, Note, Record, Release, Take
 from shopfloor.store.conformance.jobs import DAY, NOW
-from shopfloor.store.conformance.subject import DAYS, Subject
+from shopfloor.store.conformance.subject import DAYS, NOBODY, Subject
+from shopfloor.store.port import Lock
 
 
 def test_a_record_is_written_and_read(store: Subject) -> None:
@@ -98,6 +99,36 @@ def test_a_lock_is_released_by_its_owner_alone_and_silently(store: Subject) -> N
     assert store.why(Release("unique:a", "two")) == ""
     assert store.why(Release("unique:c", "two")) == ""
     assert store.why(Claim("unique:a", "two", NOW + 10, NOW)) == "claimed"
+
+
+def test_locks_are_listed_by_their_end_and_those_that_ended_stay_until_somebody_takes_them(store: Subject) -> None:
+    store.do(Claim("unique:b", "one", NOW + 10, NOW), Claim("unique:c", "two", NOW + 10, NOW))
+    store.do(Claim("unique:a", "three", NOW + 20.5, NOW), Claim("unique:d", "four", NOW + 30, NOW))
+    every = [
+        Lock(key="unique:b", owner="one", until=NOW + 10),
+        Lock(key="unique:c", owner="two", until=NOW + 10),
+        Lock(key="unique:a", owner="three", until=NOW + 20.5),
+        Lock(key="unique:d", owner="four", until=NOW + 30),
+    ]
+    assert store.locks() == every
+    assert store.locks(until=NOW + 20.5) == every[:3]
+    assert store.locks(until=NOW + 9.9) == []
+    assert store.locks(count=2) == every[:2]
+    store.do(Claim("unique:b", "five", NOW + 99, NOW + 50), Release("unique:d", "four"))
+    assert store.locks() == [every[1], every[2], Lock(key="unique:b", owner="five", until=NOW + 99)]
+
+
+def test_a_lock_whose_end_was_moved_is_listed_once(store: Subject) -> None:
+    for end in (50, 10, 20):
+        store.do(Claim("unique:a", "one", NOW + end, NOW))
+    assert store.locks() == [Lock(key="unique:a", owner="one", until=NOW + 20)]
+
+
+def test_a_claim_that_came_to_nothing_leaves_the_lock_as_it_was(store: Subject) -> None:
+    store.do(Claim("unique:a", "one", NOW + 10, NOW))
+    assert store.why(Claim("unique:a", "one", NOW + 99, NOW), Take(NOBODY, "dead")) == "gone"
+    assert store.why(Release("unique:a", "one"), Take(NOBODY, "dead")) == "gone"
+    assert store.locks() == [Lock(key="unique:a", owner="one", until=NOW + 10)]
 
 
 def test_totals_and_days_grow_together(store: Subject) -> None:

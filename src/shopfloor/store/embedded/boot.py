@@ -36,7 +36,7 @@ def read_back(connection: apsw.Connection, path: Path, state: State, shelf: File
         for kind, identity, value, version in connection.execute("SELECT kind, id, value, version FROM records"):
             state.records.setdefault(kind, {})[identity] = Record(value, version)
         for key, owner, until in connection.execute("SELECT key, owner, until FROM locks"):
-            state.locks[key] = (owner, until)
+            state.set_lock(key, (owner, until))
         for name, day, count in connection.execute("SELECT name, day, count FROM totals"):
             state.days[name, day] = count
             state.totals[name] += count

@@ -259,14 +259,14 @@ class State(Tables):
         if before is not None and before[0] != change.owner and before[1] > change.now:
             return "claimed"
         after = (change.owner, change.until)
-        self.locks[change.key] = after
+        self.set_lock(change.key, after)
         self.steps.append(Locked(change.key, before, after))
         return None
 
     def _release(self, change: Release) -> Reason | None:
         before = self.locks.get(change.key)
         if before is not None and before[0] == change.owner:
-            del self.locks[change.key]
+            self.set_lock(change.key, None)
             self.steps.append(Locked(change.key, before, None))
         return None
 

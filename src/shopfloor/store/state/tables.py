@@ -9,7 +9,7 @@ from sortedcontainers import SortedList
 from shopfloor.core.changes import ABSENT, Record
 from shopfloor.core.facts import facts
 from shopfloor.core.job import NOTHING, QUEUED, WORKING, Held, Job, TimedPlace
-from shopfloor.store.port import Page
+from shopfloor.store.port import Lock, Page
 from shopfloor.store.state.queue import Queue
 from shopfloor.store.state.shelf import Shelf
 
@@ -40,6 +40,9 @@ class Tables:
         self.records: dict[str, dict[str, Record]] = {}
         """Small records by kind and id."""
         self.locks: dict[str, tuple[str, float]] = {}
+        """Owner and end of each."""
+        self.lock_ends: SortedList[tuple[float, str]] = SortedList()
+        """The same by their end."""
         self.totals: dict[str, int] = {"processed": 0, "failures": 0}
         self.days: dict[tuple[str, str], int] = {}
         self.back = 0
@@ -107,6 +110,20 @@ class Tables:
         """Look up a small record."""
         known = self.records.get(kind)
         return ABSENT if known is None else known.get(identity, ABSENT)
+
+    def set_lock(self, key: str, lock: tuple[str, float] | None) -> None:
+        """Let a lock have this owner and end, or be no more."""
+        before = self.locks.pop(key, None)
+        if before is not None:
+            self.lock_ends.remove((before[1], key))
+        if lock is not None:
+            self.locks[key] = lock
+            self.lock_ends.add((lock[1], key))
+
+    def ended_locks(self, until: float, count: int) -> list[Lock]:
+        """List the locks that end first."""
+        found = islice(self.lock_ends.irange(None, (until, "\U0010ffff")), count)
+        return [Lock(key=key, owner=self.locks[key][0], until=end) for end, key in found]
 
     def join(self, job: Job) -> None:
         """A job is held from now on: index it by the batch it belongs to."""

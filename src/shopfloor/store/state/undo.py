@@ -76,10 +76,7 @@ def _noted(tables: Tables, step: Noted) -> None:
 
 
 def _locked(tables: Tables, step: Locked) -> None:
-    if step.before is None:
-        tables.locks.pop(step.key, None)
-    else:
-        tables.locks[step.key] = step.before
+    tables.set_lock(step.key, step.before)
 
 
 def _counted(tables: Tables, step: Counted) -> None:

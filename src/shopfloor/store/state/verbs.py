@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from shopfloor.core.changes import SOFT_KINDS, Record, Transition
 from shopfloor.core.job import Held, TimedPlace
-from shopfloor.store.port import Arrived, BatchJobs, Committed, Figures, Loaded, Page, QueueFigures, Reserve
+from shopfloor.store.port import Arrived, BatchJobs, Committed, Figures, Loaded, Lock, Page, QueueFigures, Reserve
 from shopfloor.store.state.state import State
 
 
@@ -89,6 +89,10 @@ class StateStore:
     async def records(self, kind: str) -> dict[str, Record]:
         """List the records of a kind."""
         return dict(self.state.records.get(kind, {}))
+
+    async def locks(self, until: float, count: int) -> Sequence[Lock]:
+        """List the locks that end first."""
+        return self.state.ended_locks(until, count)
 
     def _begin_anew(self, state: State) -> None:
         """Go on with an empty state, to which only soft records are carried over."""
