@@ -1,5 +1,6 @@
 """The life of a worker process as the server sees it."""
 
+import msgspec
 import pytest
 
 from shopfloor.core import workers
@@ -7,6 +8,8 @@ from shopfloor.core.workers import Worker
 from tests.jobs import NOW
 
 WORKER = Worker(wid="w1", hostname="h", pid=7, labels=("python",), started_at=NOW, beat_at=NOW)
+
+PATIENCE = workers.Patience(silence_seconds=60, grace_seconds=15)
 
 
 def test_the_first_hello_makes_the_worker() -> None:
@@ -61,7 +64,20 @@ def test_a_worker_dies_of_silence_or_of_a_long_absence(silent: float, absent: fl
     now = NOW + 100
     left_at = 0.0 if absent is None else now - absent
     worker = Worker(wid="w1", started_at=NOW, beat_at=now - silent, left_at=left_at)
-    assert workers.is_dead(worker, now, 60, 15) is dead
+    assert workers.is_dead(worker, now, PATIENCE) is dead
+
+
+@pytest.mark.parametrize(("heard_for", "dead"), [(60, False), (61, True), (15, False)])
+def test_silence_counts_from_when_it_could_be_heard(heard_for: float, dead: bool) -> None:
+    now = NOW + 1000
+    patience = msgspec.structs.replace(PATIENCE, heard_since=now - heard_for)
+    assert workers.is_dead(WORKER, now, patience) is dead
+    if heard_for == 15:
+        assert not workers.is_dead(workers.left(WORKER, NOW), now, patience)
+
+
+def test_a_worker_that_another_server_has_a_connection_of_did_not_leave() -> None:
+    assert workers.stayed(workers.left(WORKER, NOW + 5)) == WORKER
 
 
 def test_a_worker_is_read_back_as_it_was_written() -> None:

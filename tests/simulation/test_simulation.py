@@ -96,6 +96,7 @@ class Simulation:
         """Everybody goes; the dead give back what they hold; one honest worker does all that is left."""
         world = self.world
         world.everything_works_again()
+        self.keeper.begin("reap workers")  # silence counts from when the store was last found to answer
         world.shop.let_pass(LIMITS.fetch_seconds)
         self._settle_down()
         for name in ("reap workers", "reap reservations"):

@@ -27,6 +27,7 @@ ROUNDS_MAX = 400
 """A command that is under way for more rounds, and does not wait for a job, goes round in circles."""
 RULES = Rules(reserve_seconds_default=300, crashes_max=2, dead_seconds=4000.0)
 LIMITS = BrokerLimits(worker_seconds=60.0, worker_grace_seconds=15.0, dead_jobs_max=40)
+PATIENCE = workers.Patience(silence_seconds=60.0, grace_seconds=15.0)
 TIMED: tuple[TimedPlace, ...] = ("scheduled", "retries", "dead")
 ALL = 1_000_000
 
@@ -136,7 +137,7 @@ class World:
         if not wid or record is None or record.value is None:
             return bool(wid)
         worker = workers.decode(record.value)
-        return workers.is_dead(worker, self.clock.now, LIMITS.worker_seconds, LIMITS.worker_grace_seconds)
+        return workers.is_dead(worker, self.clock.now, PATIENCE)
 
     def _open(self) -> Shop:
         tuning = Tuning(rules=RULES, hot_jobs_max=3)

@@ -23,13 +23,14 @@ from structlog.typing import FilteringBoundLogger
 
 from shopfloor.broker.asks import Aside, Fork, Load, Prong, Query, Verb, Wait
 from shopfloor.broker.calls import Call, Errand, Gathering, Source
+from shopfloor.broker.contact import Contact
 from shopfloor.broker.foresight import Foresight, in_foreseen_order, jobs_to_come
 from shopfloor.broker.moment import Moment
 from shopfloor.broker.rumours import Rumours
 from shopfloor.broker.waiting import Waiting
 from shopfloor.core.changes import Transition
 from shopfloor.core.job import Held
-from shopfloor.errors import Refused, StoreError, StoreUnavailable
+from shopfloor.errors import Refused, StoreUnavailable
 from shopfloor.store.port import Reserve, Store
 
 
@@ -56,6 +57,7 @@ class Ticks:
         self._stopping = False
         self._parking = True
         """Whether a fetcher that got nothing may wait for something."""
+        self.contact = Contact(self.moment.now, log)
         self._rumours: Rumours[Call] = Rumours()
         store.listen(self.arrived)
 
@@ -169,6 +171,7 @@ class Ticks:
             asked = sight.unknown(loading)
             try:
                 sight.learn(asked, await self.store.load(asked.jids, asked.records))
+                self._reached()
             except Exception as error:
                 self._throw(loading, error)
                 break
@@ -223,9 +226,13 @@ class Ticks:
         try:
             committed = await self.store.commit(transitions, requests, self.moment.now)
         except Exception as error:
-            self._throw(committing + [call for call in fetching if call.wait is None], error)
+            self.contact.unsure(requests, self.moment.now)
+            waits = isinstance(error, StoreUnavailable)  # fetchers can wait for the store as they do for a job
+            self._throw(committing + [call for call in fetching if call.wait is None and not waits], error)
             self._serve([()] * len(fetching))
             return
+        self._reached()
+        self.contact.delivered(self.moment.now)
         self._hand_out(committing, committed.outcomes)
         self._serve(committed.reserved)
         self._rumours.follow()
@@ -277,7 +284,12 @@ class Ticks:
                 except Exception as error:
                     self._throw([call], error)
                 else:
+                    self._reached()
                     self._step(call, answer)
+
+    def _reached(self) -> None:
+        if self.contact.trouble:
+            self.contact.holds(self.clock())
 
     def _release(self, calls: Iterable[Call]) -> None:
         for call in calls:
@@ -360,12 +372,7 @@ class Ticks:
 
     def _throw(self, calls: list[Call], error: Exception) -> None:
         """The store could not do what these verbs asked: each of them fails, and only they."""
-        self._log.error(
-            "the store refused a round",
-            commands=len(calls),
-            error=str(error),
-            exc_info=not isinstance(error, StoreError),
-        )
+        self.contact.broke(error, len(calls), self.clock())
         for call in calls:
             self.waiting.unpark(call)
             call.verb.close()

@@ -4,7 +4,7 @@ Each function is one pass and knows nothing of schedules (rows in `server.timers
 once: the guards of its transitions let each job move once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -51,7 +51,8 @@ class Upkeep:
         self._context = context
         self._following = following
         self._fleet = fleet
-        self._since = context.moment.now
+        self._known_at: dict[str, float] = {}
+        """When the workers that have jobs were last known."""
         self.tally = Tally()
 
     def promote(self, place: TimedPlace) -> Verb[None]:
@@ -94,7 +95,10 @@ class Upkeep:
         known: dict[str, Record] = yield Query(partial(context.store.records, WORKER))
         held: Sequence[Held] = yield Query(context.store.reservations)
         now = context.moment.now
-        overdue = [one for one in held if one.expires_at <= now]
+        self._saw(known, held, now)
+        contact = context.ticks.contact
+        yield from self._following.apply(contact.undelivered(held, now), lambda one: lifecycle.give_back(one, now))
+        overdue = [one for one in held if one.expires_at <= now and self._could_settle(now)]
         lost = [one for one in held if one.expires_at > now and self._is_orphan(one, known, now)]
         yield from self._give_back(overdue, "ReservationExpired", "Shopfloor job reservation expired")
         yield from self._give_back(lost, "WorkerDied", "its worker did not come back")
@@ -115,10 +119,14 @@ class Upkeep:
         limits, now = self._context.limits, self._context.moment.now
         records: dict[str, Record] = yield Query(partial(self._context.store.records, WORKER))
         known = {wid: workers.decode(record.value) for wid, record in records.items() if record.value is not None}
-        self._context.quiet.clear()
-        self._context.quiet.update(wid for wid, worker in known.items() if worker.state != "running")
+        yield from self._fleet.look(known)
+        patience = workers.Patience(
+            silence_seconds=limits.worker_seconds,
+            grace_seconds=limits.worker_grace_seconds,
+            heard_since=self._context.ticks.contact.since,
+        )
         for wid, worker in known.items():
-            if workers.is_dead(worker, now, limits.worker_seconds, limits.worker_grace_seconds):
+            if workers.is_dead(worker, now, patience):
                 yield from self._bury(wid, records[wid])
 
     def _bury(self, wid: str, record: Record) -> Verb[None]:
@@ -144,11 +152,23 @@ class Upkeep:
             some = held[start : start + PASS_STEP]
             yield from self._following.apply(some, partial(_crashed, errtype, message, now, rules))
 
-    def _is_orphan(self, held: Held, known: dict[str, Record], now: float) -> bool:
+    def _saw(self, known: Mapping[str, Record], held: Sequence[Held], now: float) -> None:
+        """Remember when the workers that have jobs were last known; a store may forget its soft records at any time."""
+        wids = {one.wid for one in held}
+        self._known_at = {wid: now if wid in known else at for wid, at in self._known_at.items() if wid in wids}
+        self._known_at |= dict.fromkeys(wids & known.keys(), now)
+
+    def _could_settle(self, now: float) -> bool:
+        """Workers whose time ran out while the store was away have some more to tell how their jobs went."""
+        contact = self._context.ticks.contact
+        return not contact.breaks or now - contact.since >= self._context.limits.worker_grace_seconds
+
+    def _is_orphan(self, held: Held, known: Mapping[str, Record], now: float) -> bool:
         """Nobody is noted under its wid, and its worker had time to say HELLO again after a restart of the server."""
         if not held.wid or held.wid in known:
             return False
-        return now - max(held.reserved_at, self._since) > self._context.limits.worker_seconds
+        silent_since = max(held.reserved_at, self._context.ticks.contact.since, self._known_at.get(held.wid, 0.0))
+        return now - silent_since > self._context.limits.worker_seconds
 
 
 def _crashed(errtype: str, message: str, now: float, rules: lifecycle.Rules, held: Held) -> Transition:

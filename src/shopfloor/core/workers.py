@@ -56,16 +56,30 @@ def left(worker: Worker, now: float) -> Worker:
     return msgspec.structs.replace(worker, left_at=now)
 
 
+def stayed(worker: Worker) -> Worker:
+    """Another server still has a connection of it."""
+    return msgspec.structs.replace(worker, left_at=0.0)
+
+
 def told_to_cancel(worker: Worker, jid: str) -> Worker:
     """One more of its jobs is to be cancelled."""
     return msgspec.structs.replace(worker, cancels=(*worker.cancels, jid))
 
 
-def is_dead(worker: Worker, now: float, silence_seconds: float, grace_seconds: float) -> bool:
+class Patience(Struct, frozen=True, kw_only=True):
+    """How long a worker may be silent, or away after its last connection broke."""
+
+    silence_seconds: float
+    grace_seconds: float
+    heard_since: float = 0.0
+    """What came before is not held against it: the server, or its store, could not hear then."""
+
+
+def is_dead(worker: Worker, now: float, patience: Patience) -> bool:
     """Say whether it stopped beating, or lost its last connection and did not come back in time."""
-    if worker.left_at and now - worker.left_at > grace_seconds:
+    if worker.left_at and now - max(worker.left_at, patience.heard_since) > patience.grace_seconds:
         return True
-    return now - worker.beat_at > silence_seconds
+    return now - max(worker.beat_at, patience.heard_since) > patience.silence_seconds
 
 
 def encode(worker: Worker) -> bytes:

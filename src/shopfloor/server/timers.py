@@ -9,10 +9,13 @@ from structlog.typing import FilteringBoundLogger
 
 from shopfloor.broker.asks import Verb
 from shopfloor.broker.broker import Broker
-from shopfloor.errors import ShopfloorError
+from shopfloor.errors import ShopfloorError, StoreUnavailable
 
 FETCH_CHECK_SECONDS = 0.05
 """How exactly a waiting FETCH ends: reference replies come after 2.00 to 2.10 s."""
+
+STANDSTILL_SECONDS = 5.0
+"""A process that slept this much too long was stopped, or starved, and has not heard its workers meanwhile."""
 
 
 class Periods(Struct, frozen=True, kw_only=True):
@@ -72,15 +75,25 @@ class Timers:
 
     async def _run(self, row: Timer) -> None:
         while True:
-            await asyncio.sleep(row.seconds)
+            await asyncio.sleep(row.seconds * self._give_or_take())
             try:
                 await self._broker.ticks.run(row.make())
+            except StoreUnavailable:
+                continue  # logged once, for all that did not reach the store
             except ShopfloorError as error:
                 self._log.error("a periodic task failed; it is tried again", task=row.name, error=str(error))
             except Exception:
                 self._log.exception("a periodic task failed; it is tried again", task=row.name)
 
+    def _give_or_take(self) -> float:
+        """Several servers on one store should not all look at the same moment."""
+        return 0.9 + self._broker.context.dice(201) / 1000
+
     async def _end_fetches(self) -> None:
+        ticks, loop = self._broker.ticks, asyncio.get_running_loop()
         while True:
+            slept_at = loop.time()
             await asyncio.sleep(FETCH_CHECK_SECONDS)
-            self._broker.ticks.release_timed_out()
+            if loop.time() - slept_at > STANDSTILL_SECONDS:
+                ticks.contact.interrupted(ticks.clock())
+            ticks.release_timed_out()

@@ -107,6 +107,8 @@ class Description:
     engine: str
     version: str
     durability: str
+    clock_ahead: float | None = None
+    """How many seconds the server's clock is ahead of the store's, where the store has one that can be asked."""
     facts: dict[str, str | int | float] = field(default_factory=dict)
 
 
