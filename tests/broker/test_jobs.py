@@ -97,7 +97,7 @@ def test_acknowledging_twice_or_what_is_unknown_is_no_error_and_counts_nothing(s
     jobs = shop.broker.jobs
     worker.send(*(jobs.acknowledge(worker.session, jid) for jid in ("job-0001", "job-0001", "unknown")))
     shop.turn(4)
-    assert worker.replies[-3:] == [None, None, None]
+    assert worker.replies[-3:] == [True, False, False]
     assert shop.figures().processed == 1
 
 
@@ -221,7 +221,7 @@ def test_cancelling_and_settling_at_once_leaves_one_of_them_the_winner(shop: Sho
     worker.send(shop.broker.jobs.acknowledge(worker.session, "job-0001"))
     shop.turn(5)
     assert shop.held("job-0001") is None
-    assert worker.replies[-1] is None
+    assert worker.replies[-1] is True
     assert len(operator.replies) == 1
 
 

@@ -6,7 +6,7 @@ import pytest
 from msgspec import Struct
 
 from shopfloor.core import changes
-from shopfloor.core.changes import ABSENT, Change, Clear, Conflict, Put, Take
+from shopfloor.core.changes import ABSENT, Change, Clear, Conflict, Put, Record, Take
 from tests.jobs import job
 
 
@@ -23,7 +23,7 @@ def test_every_change_of_the_module_is_in_the_set() -> None:
         for value in vars(changes).values()
         if isinstance(value, type) and issubclass(value, Struct) and value.__module__ == changes.__name__
     }
-    assert structs == {*typing.get_args(Change), Conflict}
+    assert structs == {*typing.get_args(Change), Conflict, Record}
 
 
 def test_an_absent_record_has_no_value_and_version_zero() -> None:

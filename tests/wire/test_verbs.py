@@ -138,6 +138,7 @@ def test_bytes_that_are_no_text_are_read_as_replacement_characters() -> None:
     assert read_command(b'ACK {"jid":"a\xff"}', LIMITS) == Ack("a\ufffd")
     assert read_command(b'BEAT {"wid":"\xff"}', LIMITS) == Beat("\ufffd", "", 0)
     assert read_command(b"FETCH \xff", LIMITS) == Fetch(("\ufffd",))
+    assert read_command(b"FETCH " + 1000 * b"\xff", LIMITS) == Fetch((1000 * "\ufffd",))
 
 
 NEEDS_A_QUEUE = "must call fetch with at least one queue"

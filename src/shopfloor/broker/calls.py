@@ -4,23 +4,23 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
+from msgspec import Struct
+
 from shopfloor.broker.asks import Verb, Wait
 from shopfloor.errors import Refused
 
 
-class Call:
+class Call(Struct, eq=False):
     """One verb under way. When it is done, `result` or `error` is set and its source is told."""
 
+    verb: Verb[Any]
+    source: "Source"
     ask: Any = None
     wait: Wait | None = None
     aside: asyncio.Task[None] | None = None
-    done = False
+    done: bool = False
     result: Any = None
     error: Exception | None = None
-
-    def __init__(self, verb: Verb[Any], source: "Source") -> None:
-        self.verb = verb
-        self.source = source
 
     @classmethod
     def refused(cls, refused: Refused, source: "Source") -> "Call":

@@ -34,21 +34,26 @@ class Fetching:
         """
         context = self._context
         until = context.moment.now + context.limits.fetch_seconds
-        while context.moment.now <= until:
+        while True:
             wanted = () if session.wid in context.quiet else tuple(queues)
             reserved: Sequence[Held] = yield Wait(
                 Reserve(wanted, session.wid, count, self._throttles.queue_limits), until
             )
             if not reserved:
-                break
-            if not session.deaf:
+                return ()
+            if not session.deaf and self._concern(reserved):
                 reserved = yield from self._begin(reserved)
             if session.deaf:
                 yield from self._give_back(reserved)
-                break
-            if reserved:
+                return ()
+            if reserved or context.moment.now > until:
                 return reserved
-        return ()
+
+    def _concern(self, reserved: Sequence[Held]) -> bool:
+        """Say whether the features may have something to say to one of the jobs."""
+        if len(reserved) == 1:
+            return self._marks.concern(reserved[0].job)
+        return any(self._marks.concern(held.job) for held in reserved)
 
     def _give_back(self, reserved: Sequence[Held]) -> Verb[None]:
         now = self._context.moment.now
@@ -60,8 +65,6 @@ class Fetching:
         Where the store fails for some of many, the worker gets the others; those are given back when their
         reservation ends, or with their worker.
         """
-        if not any(self._marks.concern(held.job) for held in reserved):
-            return reserved
         if len(reserved) == 1:
             return reserved if (yield from self._begin_one(reserved[0])) else ()
         prongs = yield Fork(tuple([self._begin_one(held) for held in reserved]))

@@ -44,7 +44,16 @@ class Following:
         event = event or fate(held, transition)
         if event is None:
             return transition
-        return transition + (yield from self._after(held, event))
+        known = facts(held.job)
+        transition += yield from self._marks.changed(held, known, event)
+        if event in ("returned", "held_back"):
+            return transition
+        draft = Draft()
+        if known.bid:
+            yield from self._batches.move_if_known(draft, known.bid, _member(held.job, event))
+        if known.callback_bid and known.callback and event != "failed":
+            yield from self._batches.move_if_known(draft, known.callback_bid, _callback(known, event))
+        return transition + draft.transition()
 
     def apply(self, jobs: Sequence[Held], decide: Callable[[Held], Transition]) -> Verb[int]:
         """Let something happen to each of the jobs, if it is still where it was; answer to how many it did."""
@@ -69,19 +78,6 @@ class Following:
             loaded = yield Load((seen.job.jid,))
             held = loaded.jobs.get(seen.job.jid)
         return False
-
-    def _after(self, held: Held, event: Event) -> Verb[Transition]:
-        job = held.job
-        known = facts(job)
-        changes = yield from self._marks.changed(held, known, event)
-        if event in ("returned", "held_back"):
-            return changes
-        draft = Draft()
-        if known.bid:
-            yield from self._batches.move_if_known(draft, known.bid, _member(job, event))
-        if known.callback_bid and known.callback and event != "failed":
-            yield from self._batches.move_if_known(draft, known.callback_bid, _callback(known, event))
-        return changes + draft.transition()
 
 
 def check_outdated(conflict: Conflict) -> None:

@@ -1,6 +1,6 @@
 """What can be told from the transitions of a round before they are committed."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from shopfloor.broker.asks import Load
@@ -51,9 +51,16 @@ class Foresight:
 
     def unknown(self, calls: Iterable[Call]) -> Load:
         """Say what these verbs look up that is not known yet."""
-        loads: list[Load] = [call.ask for call in calls]
-        jids = [jid for load in loads for jid in load.jids if jid not in self._jids]
-        return Load(tuple(jids), tuple([key for load in loads for key in load.records if key not in self.seen.records]))
+        jids: list[str] = []
+        records: list[tuple[str, str]] = []
+        for call in calls:
+            jids += call.ask.jids
+            records += call.ask.records
+        if self._jids:
+            jids = [jid for jid in jids if jid not in self._jids]
+        if self.seen.records:
+            records = [key for key in records if key not in self.seen.records]
+        return Load(tuple(jids), tuple(records))
 
     def learn(self, asked: Load, loaded: Loaded) -> None:
         """Take in what the store answered."""
@@ -63,14 +70,15 @@ class Foresight:
 
     def knows(self, load: Load) -> bool:
         """Say whether the store need not be asked."""
-        return self._jids.issuperset(load.jids) and self.seen.records.keys() >= set(load.records)
+        records = self.seen.records
+        return self._jids.issuperset(load.jids) and all(key in records for key in load.records)
 
     def foresee(self, call: Call) -> Conflict | None:
         """Let those that come later see what this verb means to write; answer the conflict where it is old already."""
         ask = call.ask
-        if type(ask) is not tuple or not self.seen.records:
+        if type(ask) is not tuple:
             return None
-        notes = tuple(_notes(ask))
+        notes = _notes(ask)
         for note in notes:
             record = self.seen.records.get((note.kind, note.id))
             if record is not None and record.version != note.expected:
@@ -95,17 +103,18 @@ def in_foreseen_order(calls: list[Call], foreseen: Sequence[Call]) -> list[Call]
     So whoever built on a transition that fails meets a version that is too low: nobody else can have reached that very
     version in between. All others keep their places.
     """
-    if len(foreseen) < 2:
+    if len(foreseen) < 2 or foreseen == calls:
         return calls
     places = set(foreseen)
     order = iter(foreseen)
-    late = {call for call in calls if call not in places and any(_notes(call.ask))}
+    late = {call for call in calls if call not in places and _notes(call.ask)}
     ordered = [next(order) if call in places else call for call in calls if call not in late]
     return ordered + [call for call in calls if call in late]
 
 
-def _notes(ask: Any) -> Iterator[Note]:
-    transitions: Iterable[Transition] = (ask,) if type(ask) is tuple else ask if type(ask) is list else ()
-    for change in (change for transition in transitions for change in transition):
-        if type(change) is Note:
-            yield change
+def _notes(ask: Any) -> list[Note]:
+    if type(ask) is tuple:
+        return [change for change in ask if type(change) is Note]
+    if type(ask) is list:
+        return [change for transition in ask for change in transition if type(change) is Note]
+    return []

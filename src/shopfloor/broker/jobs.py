@@ -39,9 +39,9 @@ class Jobs:
             yield from self._push_some(pushed[start : start + BULK_STEP], refusals)
         return refusals
 
-    def acknowledge(self, session: Session, jid: str) -> Verb[None]:
-        """A job is done. An unknown jid, or one that this worker does not hold (any more), is no error."""
-        yield from self._settle(session, jid, self._acknowledged, "succeeded")
+    def acknowledge(self, session: Session, jid: str) -> Verb[bool]:
+        """A job is done. An unknown jid, or one that this worker does not hold (any more), is no error: False."""
+        return self._settle(session, jid, self._acknowledged, "succeeded")
 
     def acknowledge_bulk(self, session: Session, jids: Sequence[str]) -> Verb[None]:
         """Many jobs are done."""
@@ -114,7 +114,8 @@ class Jobs:
         context = self._context
         if context.push_refusal:
             raise Refused(context.push_refusal)
-        job, due = accept(pushed, context.moment.now, context.moment.text)
+        moment = context.moment
+        job, due = accept(pushed, moment.now, moment.text)
         if len(job.queue) > context.limits.queue_name_bytes_max:
             raise Refused(f"queue name is too long: the limit is {context.limits.queue_name_bytes_max} bytes")
         return job, due

@@ -69,7 +69,8 @@ class Ticks:
     def begin(self, call: Call) -> None:
         """Begin one call with the next round: what `ready` comes to for a source that has just one command."""
         self._arrived.append(call)
-        self._nudge()
+        if self._idle is not None:
+            self._nudge()
 
     def arrived(self, queues: Collection[str] | None) -> None:
         """Another server may have made these queues give out jobs, or any (None): ask for those who wait on them."""
@@ -109,8 +110,9 @@ class Ticks:
         self._nudge()
 
     def _nudge(self) -> None:
-        if self._idle is not None and not self._idle.done():
-            self._idle.set_result(None)
+        idle, self._idle = self._idle, None
+        if idle is not None and not idle.done():
+            idle.set_result(None)
 
     async def serve(self) -> None:
         """Run rounds until `stop`."""
@@ -121,7 +123,6 @@ class Ticks:
                     return
                 self._idle = loop.create_future()
                 await self._idle
-                self._idle = None
             else:
                 await asyncio.sleep(0)
             try:
@@ -143,11 +144,14 @@ class Ticks:
             for call in self._begun(source):
                 self._step(call, None)
                 going.append(call)
-        going = self._with_forks(going)
         try:
-            going = in_foreseen_order(going, await self._load(going))
+            going = self._with_forks(going)
+            loading = [call for call in going if type(call.ask) is Load]
+            if loading:
+                going = in_foreseen_order(going, await self._load(loading))
             queries = await self._commit(going)
-            await self._query(queries)
+            if queries:
+                await self._query(queries)
         finally:
             self._going += [call for call in going if not call.done and call.wait is None and call.aside is None]
             self._settle()
@@ -160,13 +164,12 @@ class Ticks:
             self._log.exception("a source could not begin its commands")
             return ()
 
-    async def _load(self, calls: list[Call]) -> list[Call]:
+    async def _load(self, loading: list[Call]) -> list[Call]:
         """Look up for all who ask. Each sees the records as those before it in this round mean to leave them.
 
         Answers who means to write records, in that order, which is the one to commit them in.
         """
         sight = Foresight()
-        loading = [call for call in calls if type(call.ask) is Load]
         while loading:
             asked = sight.unknown(loading)
             try:
@@ -179,15 +182,18 @@ class Ticks:
         return sight.order
 
     def _look(self, call: Call, sight: Foresight) -> bool:
-        """Answer a verb as long as it looks up what is known; say whether it looks up more."""
-        while type(call.ask) is Load and sight.knows(call.ask):
+        """Answer a verb, and again as long as it looks up what is known; say whether it looks up more."""
+        while True:
             self._step(call, sight.seen)
-            outdated = sight.foresee(call)
+            outdated = sight.foresee(call) if sight.seen.records else None
             if outdated is not None:
                 self._step(call, outdated)
                 if not sight.may_correct(call):
                     return False
-        return type(call.ask) is Load
+            if type(call.ask) is not Load:
+                return False
+            if not sight.knows(call.ask):
+                return True
 
     async def _commit(self, calls: list[Call]) -> list[Call]:
         """Commit for all; return those that have a question."""
@@ -244,7 +250,8 @@ class Ticks:
             if call.done:
                 continue
             if held or not wants or not self._parking:
-                self.waiting.unpark(call)
+                if call.wait is not None:
+                    self.waiting.unpark(call)
                 self._step(call, held)
             elif call.wait is None:
                 self.waiting.park(call, call.ask)
@@ -320,7 +327,7 @@ class Ticks:
 
     def _with_forks(self, calls: list[Call]) -> list[Call]:
         """Begin the verbs of forks; they take their turn right behind the one that forked, so that order is kept."""
-        if not any(type(call.ask) is Fork for call in calls):
+        if Fork not in [type(call.ask) for call in calls]:
             return calls
         expanded: list[Call] = []
         for call in calls:
@@ -348,13 +355,10 @@ class Ticks:
         while self._touched:
             touched, self._touched = self._touched, {}
             for source in touched:
-                self._settle_one(source)
-
-    def _settle_one(self, source: Source) -> None:
-        try:
-            source.settle()
-        except Exception:
-            self._log.exception("a source could not take its replies")
+                try:
+                    source.settle()
+                except Exception:
+                    self._log.exception("a source could not take its replies")
 
     def _step(self, call: Call, answer: Any) -> None:
         """Resume a verb; what it asks for next is in `ask`, or it is done."""
@@ -368,7 +372,8 @@ class Ticks:
         except Exception as error:
             self._log.exception("a command failed for a reason of ours")
             call.error = error
-        self._finish(call)
+        call.ask, call.done = None, True
+        self._touched[call.source] = None
 
     def _throw(self, calls: list[Call], error: Exception) -> None:
         """The store could not do what these verbs asked: each of them fails, and only they."""
@@ -376,10 +381,5 @@ class Ticks:
         for call in calls:
             self.waiting.unpark(call)
             call.verb.close()
-            call.error = error
-            self._finish(call)
-
-    def _finish(self, call: Call) -> None:
-        call.ask = None
-        call.done = True
-        self._touched[call.source] = None
+            call.ask, call.done, call.error = None, True, error
+            self._touched[call.source] = None

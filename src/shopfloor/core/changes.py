@@ -6,7 +6,6 @@ nothing. The set is the same for every store; a new feature is said in these wor
 for all.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
 from msgspec import Struct
@@ -133,8 +132,7 @@ class Conflict(Struct, frozen=True):
     held: Held | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """A small record as a store answers it; version 0 and value None mean that there is none."""
 
     value: bytes | None

@@ -103,7 +103,7 @@ def accept(pushed: PushedJob, now: float, now_text: str) -> tuple[Job, float]:
         raise Refused("jobs must have a reasonable jid parameter")
     if not pushed.jobtype:
         raise Refused("jobs must have a jobtype parameter")
-    if _first_byte(pushed.args) != ARRAY:
+    if pushed.args is NOTHING:
         raise Refused("jobs must have an args parameter")
     reserve_for = pushed.reserve_for or 0
     if reserve_for > RESERVE_SECONDS_MAX:
@@ -113,7 +113,7 @@ def accept(pushed: PushedJob, now: float, now_text: str) -> tuple[Job, float]:
     job = Job(
         retry=RETRY_DEFAULT if pushed.retry is None else pushed.retry,
         failure=_failure(pushed.failure) if pushed.failure is not None else None,
-        custom=pushed.custom if b'"' in bytes(pushed.custom) else NOTHING,  # null and {} count as none
+        custom=pushed.custom if pushed.custom is not NOTHING and b'"' in bytes(pushed.custom) else NOTHING,  # as for {}
         jid=jid,
         queue=queue,
         jobtype=pushed.jobtype,
@@ -169,21 +169,26 @@ def is_repeated(pushed: Job, held: Job) -> bool:
 
 
 def _shaped(pushed: PushedJob) -> PushedJob:
-    """Refuse `args` and `custom` of a wrong type: the decoder keeps them as texts and does not look."""
-    if _first_byte(pushed.args) not in (ARRAY, NULL, NO_VALUE):
-        raise Refused("invalid JSON: args must be an array")
-    if pushed.custom is not NOTHING and _first_byte(pushed.custom) not in (OBJECT, NULL):
-        raise Refused("invalid JSON: custom must be an object")
-    _check_numbers(pushed.args)
+    """Refuse `args` and `custom` of a wrong type: the decoder keeps them as texts and does not look; null is absent."""
+    pushed.args = _of_type(ARRAY, pushed.args, "invalid JSON: args must be an array")
     if pushed.custom is not NOTHING:
-        _check_numbers(pushed.custom)
+        pushed.custom = _of_type(OBJECT, pushed.custom, "invalid JSON: custom must be an object")
     return pushed
+
+
+def _of_type(kind: int, text: Raw, otherwise: str) -> Raw:
+    first = _first_byte(text)
+    if first != kind:
+        if first not in (NULL, NO_VALUE):
+            raise Refused(otherwise)
+        return NOTHING
+    if _HUGE.search(text) is not None:
+        _check_numbers(text)
+    return text
 
 
 def _check_numbers(text: Raw) -> None:
     """Refuse a number that is beyond what any client can hold (reference 2.2): a worker could not read the job."""
-    if _HUGE.search(text) is None:
-        return
     try:
         msgspec.json.decode(text)
     except msgspec.MsgspecError as error:
@@ -218,8 +223,9 @@ def _failure(pushed: PushedFailure) -> Failure:
 
 def _printable(text: bytes) -> bytes:
     """Make the text UTF-8 and free of carriage returns: JSON may have them between values, no reply may."""
-    text = valid_utf8(text)
-    return text.replace(b"\r", b" ") if b"\r" in text else text
+    if text.isascii() and b"\r" not in text:
+        return text
+    return valid_utf8(text).replace(b"\r", b" ")
 
 
 def _forgiven(loose: dict[str, Raw] | None) -> PushedJob | None:

@@ -101,8 +101,9 @@ class Connection(asyncio.Protocol):
             self._refuse_while_stopping()
             return
         messages = self._wire.receive(data)
-        if len(messages) == 1 and self._is_free() and self._begin(messages[0]):
-            return
+        is_free = self._admitted and self._writable and not self._under_way and not self._pending
+        if is_free and len(messages) == 1 and self._begin(messages[0]):
+            return  # as nearly all do: nothing of this client was waiting or under way
         if not self._known and messages:
             self._introduce(messages)
         elif messages:
@@ -111,10 +112,6 @@ class Connection(asyncio.Protocol):
             self._reading = False
             self._transport.pause_reading()
         self._announce()
-
-    def _is_free(self) -> bool:
-        """Whether a command can begin at once, as nearly all do: nothing of this client is waiting or under way."""
-        return self._admitted and self._writable and not self._under_way and not self._pending
 
     def _begin(self, message: Message) -> bool:
         """Begin one command with the next round; False where it is not a command that a verb carries out."""
@@ -198,10 +195,10 @@ class Connection(asyncio.Protocol):
         if replies:
             self._transport.write(replies[0] if len(replies) == 1 else b"".join(replies))
         if not under_way:
-            if self._ending and not self._pending:
-                self._transport.close()
-            else:
+            if self._pending:
                 self._announce()
+            elif self._ending:
+                self._transport.close()
 
     def vitals(self) -> Vitals:
         """Say how the server process does."""

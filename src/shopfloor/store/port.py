@@ -38,16 +38,14 @@ class Reserve(Struct, frozen=True):
     limits: Mapping[str, QueueLimit] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """What `load` found: absent jobs are not among the keys, an absent record is version 0."""
 
     jobs: dict[str, Held]
     records: dict[tuple[str, str], Record]
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
+class Committed(Struct, frozen=True):
     """What `commit` did: for each transition None or why not; for each request the jobs it got, maybe none."""
 
     outcomes: Sequence[Conflict | None]

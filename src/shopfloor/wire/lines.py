@@ -21,7 +21,7 @@ class LineReader:
     def feed(self, data: bytes) -> Iterable[bytes]:
         """Take what arrived and hand out the lines that are complete now; go through all of them, once."""
         if not self._rest and data.find(b"\n") == len(data) - 1 and 0 < len(data) <= self.bytes_max:
-            return (_without_return(data[:-1]),)
+            return (data[:-2] if data.endswith(b"\r\n") else data[:-1],)
         return self._joined(data)
 
     def _joined(self, data: bytes) -> Iterator[bytes]:

@@ -3,6 +3,8 @@
 First comes one line that must be a HELLO, then commands. After `Hangup` nothing more is read.
 """
 
+from collections.abc import Callable
+
 from shopfloor.errors import Hangup, Refused
 from shopfloor.wire.commands import Command
 from shopfloor.wire.handshake import HELLO_BYTES_MAX, Hello, read_hello
@@ -20,7 +22,7 @@ class ServerWire:
     def __init__(self, limits: WireLimits) -> None:
         self.limits = limits
         self._lines = LineReader(HELLO_BYTES_MAX)
-        self._read = self._hello
+        self._read: Callable[[bytes, WireLimits], Message] = self._hello
         self._over = False
 
     def receive(self, data: bytes) -> list[Message]:
@@ -30,26 +32,19 @@ class ServerWire:
             return messages
         try:
             for line in self._lines.feed(data):
-                messages.append(self._read(line))
-                if type(messages[-1]) is Hangup:
-                    self._over = True
-                    break
+                try:
+                    messages.append(self._read(line, self.limits))
+                except Hangup:
+                    raise
+                except Refused as refused:
+                    messages.append(refused)
         except Hangup as hangup:
             self._over = True
             messages.append(hangup)
         return messages
 
-    def _hello(self, line: bytes) -> Message:
-        try:
-            hello = read_hello(line)
-        except Hangup as hangup:
-            return hangup
-        self._lines.bytes_max = self.limits.line_bytes_max
-        self._read = self._command
+    def _hello(self, line: bytes, limits: WireLimits) -> Message:
+        hello = read_hello(line)
+        self._lines.bytes_max = limits.line_bytes_max
+        self._read = read_command
         return hello
-
-    def _command(self, line: bytes) -> Message:
-        try:
-            return read_command(line, self.limits)
-        except Refused as refused:
-            return refused

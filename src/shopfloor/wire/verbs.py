@@ -6,6 +6,7 @@ missing argument, these say what is missing.
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import TypeVar
 
 import msgspec
@@ -110,6 +111,9 @@ class _JidsText(Struct, kw_only=True):
 
 
 LIST_JOBS_DEFAULT = 100
+REPEATED_BYTES_MAX = 512
+"""Of a FETCH that is kept as read; with `REPEATED_COUNT_MAX` of them less than a MB, whatever clients send."""
+REPEATED_COUNT_MAX = 1024
 _BACKUP_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}", re.ASCII)
 """Never a path, nor hidden; short enough for any file system, with what is added while it is written."""
 
@@ -142,7 +146,15 @@ def _push_bulk(argument: bytes, limits: WireLimits) -> PushBulk:
 
 
 def _fetch(argument: bytes, limits: WireLimits) -> Fetch:
-    return Fetch(_queues(readable(argument).split(" "), limits))
+    if len(argument) <= REPEATED_BYTES_MAX:
+        return _repeated_fetch(argument, limits.queues_per_fetch_max)
+    return Fetch(_queues(readable(argument).split(" "), limits.queues_per_fetch_max))
+
+
+@lru_cache(maxsize=REPEATED_COUNT_MAX)
+def _repeated_fetch(argument: bytes, queues_max: int) -> Fetch:
+    """Read a FETCH as any worker sends it, again and again."""
+    return Fetch(_queues(readable(argument).split(" "), queues_max))
 
 
 def _fetch_bulk(argument: bytes, limits: WireLimits) -> FetchBulk:
@@ -151,17 +163,16 @@ def _fetch_bulk(argument: bytes, limits: WireLimits) -> FetchBulk:
         raise Refused(f"cannot fetch {asked.count} jobs: the limits are 1 and {limits.bulk_jobs_max}")
     if not asked.queues:
         raise Refused("must call fetch with at least one queue")
-    return FetchBulk(_queues(list(asked.queues), limits), asked.count)
+    return FetchBulk(_queues(list(asked.queues), limits.queues_per_fetch_max), asked.count)
 
 
 def _ack_one(argument: bytes, limits: WireLimits) -> Ack:
-    text = _strict(argument)
     try:
-        return Ack(_ack.decode(text).jid or "")
-    except (msgspec.MsgspecError, RecursionError):
-        pass  # there may be other keys besides the jid
+        return Ack(_ack.decode(argument).jid or "")
+    except (ValueError, RecursionError):
+        pass  # there may be other keys besides the jid, or what the protocol forgives
     try:
-        said = _ack_loose.decode(text)
+        said = _ack_loose.decode(_strict(argument))
     except (msgspec.MsgspecError, RecursionError) as error:
         raise Refused(f"invalid ACK {readable(argument)}") from error
     if "jid" not in said:
@@ -300,9 +311,9 @@ def _known_or_all(subcommand: str, names: tuple[str, ...]) -> tuple[str, ...] | 
     return None if names[0] == "*" else tuple(name for name in names if name)
 
 
-def _queues(names: list[str], limits: WireLimits) -> tuple[str, ...]:
-    if len(names) > limits.queues_per_fetch_max:
-        raise Refused(f"too many queues: {len(names)}, the limit is {limits.queues_per_fetch_max}")
+def _queues(names: list[str], most: int) -> tuple[str, ...]:
+    if len(names) > most:
+        raise Refused(f"too many queues: {len(names)}, the limit is {most}")
     return tuple(names)
 
 
