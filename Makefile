@@ -36,7 +36,7 @@ test: dev ## what CI runs: check, then every test but the slow ones (ARGS="-k wo
 	@scripts/test $(ARGS)
 
 conformance: dev ## one suite for every store, and the transcripts
-	@scripts/install-test-tools redis-server
+	@scripts/install-test-tools redis-server postgres
 	@pytest src/shopfloor/store/conformance tests/transcripts $(ARGS)
 
 simulate: dev ## random lives of a server (SEEDS=1000, or one: SEED=7); SLOW=1 adds the soaks

@@ -7,14 +7,36 @@ from shopfloor.config import StorageUrl
 from shopfloor.store.conformance.kind import Kind, Tuning
 from shopfloor.store.embedded import boot
 from shopfloor.store.embedded import store as embedded
+from tests import postgres
 
-__all__ = ["CONFORMING", "DURABLE_STORES", "EMBEDDED", "MEMORY", "SHELVING", "STORES", "Kind", "Tuning"]
+__all__ = [
+    "CONFORMING",
+    "DURABLE_STORES",
+    "EMBEDDED",
+    "IN_PROCESS",
+    "MEMORY",
+    "POSTGRES",
+    "SHELVING",
+    "STORES",
+    "Kind",
+    "Tuning",
+    "part_of",
+]
 
 MEMORY = Kind(name="memory", durable=False, url=lambda folder: StorageUrl("memory://"))
 EMBEDDED = Kind(name="embedded", durable=True, url=lambda folder: StorageUrl.of_file(folder / "shopfloor.db"))
 
-STORES = (MEMORY, EMBEDDED)
+POSTGRES = Kind(name="postgres", durable=True, shared=True, url=postgres.url_of)
+
+STORES = (MEMORY, EMBEDDED, POSTGRES)
+IN_PROCESS = (MEMORY, EMBEDDED)
+"""Those that answer without asking another process: a thousand random lives on them take minutes and not hours."""
 DURABLE_STORES = tuple(kind for kind in STORES if kind.durable)
+
+
+def part_of(examples: int, kind: Kind) -> int:
+    """Of the many examples of an expensive suite, say how many are tried on a store: asking may take longer."""
+    return examples if kind in IN_PROCESS else max(1, examples // 4)
 
 
 def _shelve_most(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -162,11 +162,10 @@ def test_jobs_of_workers_that_a_restarted_server_never_saw_come_back_in_time(kin
     for seconds in (30, 29):
         after.clock.now += seconds
         after.ask(after.broker.fleet.beat(stays.session, "stays", "", 0))
-        for reap in (after.broker.upkeep.reap_workers, after.broker.upkeep.reap_reservations):
-            after.ask(reap())
+        _reap(after)
         assert after.figures().working == 3, "workers have time to say HELLO again"
     after.clock.now += 10
-    after.ask(after.broker.upkeep.reap_reservations())
+    _reap(after)
     assert after.queued() == ["job-0002"]
     after.acknowledge(stays, "job-0001")
     assert (after.held("job-0001"), after.place("job-0003")) == (None, "working")
@@ -205,3 +204,9 @@ def test_a_lock_that_was_claimed_anew_meanwhile_is_not_dropped(shop: Shop) -> No
     shop.run(shop.store.inner.commit([(Claim("unique:a", "one", NOW + 50, NOW + 5),)], [], NOW))
     shop.until(lambda: passing.done)
     assert [lock.until for lock in shop.run(shop.store.locks(SECONDS_MAX, 9))] == [NOW + 50]
+
+
+def _reap(shop: Shop) -> None:
+    """Both ways: a store may remember its workers over a restart, or not."""
+    for reap in (shop.broker.upkeep.reap_workers, shop.broker.upkeep.reap_reservations):
+        shop.ask(reap())

@@ -37,9 +37,11 @@ from shopfloor.store.embedded import store as embedded
 from shopfloor.store.embedded.store import EmbeddedStore
 from shopfloor.store.memory.store import MemoryStore
 from shopfloor.store.port import Committed, Reserve, Store
+from shopfloor.store.postgres.store import PostgresStore
 from tests.jobs import NOW, job
 from tests.simulation.plain import PlainStore
 from tests.store.failing_file import FailingFiles
+from tests.stores import POSTGRES, Tuning, part_of
 
 QUEUES_MAX = 3
 HISTORIES = settings(
@@ -237,6 +239,47 @@ class EmbeddedHistories(Histories):
             shutil.rmtree(self.folder)
 
 
+class PostgresHistories(Histories):
+    """Also with two servers that take turns, restarts, and connections that break."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="shopfloor-histories-"))
+        super().__init__()
+        self.servers = [self.subject, Subject(self.make)]
+
+    def make(self) -> Store:
+        """Make the store under test; each is a server of its own."""
+        return POSTGRES.make(self.folder, Tuning(queues_max=QUEUES_MAX))
+
+    @rule()
+    def go_to_the_other_server(self) -> None:
+        """What one server did, the other one knows. Both rarely look at the whole of a queue: here always."""
+        self.servers.reverse()
+        self.subject = self.servers[0]
+        assert isinstance(self.subject.store, PostgresStore)
+        self.subject.store._heads.forget()
+
+    @rule()
+    def restart(self) -> None:
+        """Stop the server and start it again."""
+        self.subject.reopen()
+
+    @rule(transitions=transitions, requests=requests)
+    def commit_on_a_connection_that_broke(self, transitions: list[Transition], requests: list[Reserve]) -> None:
+        """The server finds out by itself, and does it once."""
+        assert isinstance(self.subject.store, PostgresStore)
+        self.subject.store._line.drop()
+        self._same(transitions, requests)
+
+    def teardown(self) -> None:
+        """Compare a last time."""
+        try:
+            super().teardown()
+        finally:
+            self.servers[1].close()
+            shutil.rmtree(self.folder)
+
+
 def _told(committed: Committed) -> tuple[list[object], list[list[Held]]]:
     """Say what a commit answered, but for positions."""
     outcomes: list[object] = []
@@ -263,3 +306,8 @@ def test_the_embedded_store_does_what_the_plainest_store_does(
     monkeypatch.setattr(embedded, "FOLD_STEPS", fold_steps)
     monkeypatch.setattr(boot, "WARM_JOBS_MIN", warm_jobs)
     run_state_machine_as_test(EmbeddedHistories, settings=HISTORIES)
+
+
+def test_the_postgres_store_does_what_the_plainest_store_does() -> None:
+    examples = part_of(HISTORIES.max_examples, POSTGRES)
+    run_state_machine_as_test(PostgresHistories, settings=settings(HISTORIES, max_examples=examples))

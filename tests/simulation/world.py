@@ -105,7 +105,11 @@ class World:
         self.tell("crash" if crash else "restart")
         if crash and self.kind.durable:
             self.restarts += 1
-            shutil.copytree(self._place(self.restarts - 1), self._place(self.restarts))
+            if not self.kind.shared:
+                shutil.copytree(self._place(self.restarts - 1), self._place(self.restarts))
+            else:
+                self._place(0).mkdir(exist_ok=True)
+                self._place(self.restarts).symlink_to(self._place(0))
         self.shop.close()
         self.flights.clear()
         self.shop = self._open()
