@@ -9,6 +9,9 @@ from shopfloor.sdk.jobs import JobFunction, job
 from shopfloor.sdk.middleware import Carry, Middleware
 from shopfloor.sdk.order import Options, Order
 from shopfloor.sdk.running import CurrentJob, current_job
+from shopfloor.sdk.worker.outcome import Cancel, Discard, JobTimeout, Retry
+from shopfloor.sdk.worker.settings import WorkerSettings
+from shopfloor.sdk.worker.worker import Worker
 
 __version__ = "0.1.0"
 
@@ -16,20 +19,26 @@ __all__ = [
     "AsyncClient",
     "BatchStatus",
     "BulkRefused",
+    "Cancel",
     "Carry",
     "Client",
     "ClientSettings",
     "CurrentJob",
+    "Discard",
     "JobFunction",
+    "JobTimeout",
     "Middleware",
     "NotJson",
     "Options",
     "Order",
     "Refused",
+    "Retry",
     "Selection",
     "ServerUnreachable",
     "ShopfloorError",
     "Tracked",
+    "Worker",
+    "WorkerSettings",
     "connect",
     "current_job",
     "job",

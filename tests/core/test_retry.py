@@ -5,7 +5,7 @@ import pytest
 
 from shopfloor.core import retry
 from shopfloor.core.job import Failure
-from shopfloor.core.retry import FailReport, backoff_seconds, failed, retry_at
+from shopfloor.core.retry import FailReport, backoff_seconds, failed, retry_at, retry_seconds
 from shopfloor.core.timestamps import format_timestamp
 from tests.jobs import NOW, job
 
@@ -23,6 +23,12 @@ def highest(faces: int) -> int:
 @pytest.mark.parametrize(("count", "least", "most"), [(0, 15, 44), (1, 16, 74), (2, 31, 118), (24, 331791, 332516)])
 def test_the_wait_grows_with_the_fourth_power_of_the_count(count: int, least: int, most: int) -> None:
     assert (backoff_seconds(count, lowest), backoff_seconds(count, highest)) == (least, most)
+
+
+def test_a_worker_that_knows_better_says_when_to_try_again() -> None:
+    once = failed(job("job-0001"), REPORT, NOW)
+    assert retry_seconds(once, REPORT, lowest) == 15
+    assert retry_seconds(once, FailReport(jid="job-0001", retry_in=0.5), lowest) == 0.5
 
 
 def test_twenty_five_retries_take_about_twenty_days() -> None:

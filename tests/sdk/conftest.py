@@ -1,6 +1,7 @@
 """What the tests of the SDK share: a server in a process of its own, and clients for it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -8,10 +9,14 @@ from benchmarks.servers import ADDRESS, Server, describe, running
 from shopfloor import Client, ClientSettings
 from shopfloor.sdk.current import CHOSEN
 
+QUICK = " --fetch-seconds 0.2"
+"""A worker that stops waits for the answer to its last FETCH."""
+
 
 @pytest.fixture(scope="session")
 def busy_server() -> Iterator[Server]:
-    with running(describe("shopfloor:memory")) as server:
+    spec = describe("shopfloor:memory")
+    with running(replace(spec, command=spec.command + QUICK)) as server:
         yield server
 
 

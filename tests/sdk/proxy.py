@@ -20,6 +20,7 @@ class Proxy:
         self._judge: Judge = lambda reply: False
         self.cuts = 0
         self.connections = 0
+        self._carriers: list[threading.Thread] = []
         self._listening = threading.Thread(target=self._accept, daemon=True)
         self._listening.start()
 
@@ -57,19 +58,28 @@ class Proxy:
         self._listener.close()
         self.cut_everything()
         self._listening.join()
+        self.cut_everything()
+        for thread in self._carriers:
+            thread.join()
 
     def _accept(self) -> None:
         while True:
             try:
                 near, _ = self._listener.accept()
-                far = socket.create_connection(("127.0.0.1", self._server_port))
             except OSError:
                 return
+            try:
+                far = socket.create_connection(("127.0.0.1", self._server_port))
+            except OSError:  # the server is away
+                near.close()
+                continue
             self.connections += 1
             with self._lock:
                 self._open |= {near, far}
             for source, target, judged in ((near, far, False), (far, near, True)):
-                threading.Thread(target=self._carry, args=(source, target, judged), daemon=True).start()
+                thread = threading.Thread(target=self._carry, args=(source, target, judged), daemon=True)
+                self._carriers.append(thread)
+                thread.start()
 
     def _carry(self, source: socket.socket, target: socket.socket, judged: bool) -> None:
         try:

@@ -21,6 +21,7 @@ def test_reading_and_showing_an_address(url: str, address: Address, shown: str) 
     assert found == address
     assert str(found) == shown
     assert "p@s" not in repr(found)
+    assert parse_address(found.url(), "url") == address
 
 
 @pytest.mark.parametrize("url", ["jobs:7419", "http://:hunter2@jobs", "tcp://", "tcp://:hunter2@jobs:x", "tcp://[::1"])

@@ -81,6 +81,7 @@ READ: list[tuple[str, Command]] = [
         'FAIL {"jid":"a","errtype":"E","message":"m","backtrace":["x",null]}',
         Fail(FailReport(jid="a", errtype="E", message="m", backtrace=("x", ""))),
     ),
+    ('FAIL {"jid":"a","retry_in":1.5}', Fail(FailReport(jid="a", errtype="", message="", retry_in=1.5))),
     ('FAIL {"JID":"a","Message":"m","extra":1}', Fail(FailReport(jid="a", errtype="", message="m"))),
     (
         'FAIL {"jid":"a","errtype":null,"message":"\\ud83d","backtrace":null}',
@@ -182,6 +183,7 @@ REFUSED: list[tuple[str, str]] = [
     ('FAIL {"jid":null}', "missing JID"),
     ('FAIL {"jid":""}', "missing JID"),
     ("FAIL x", "invalid FAIL x"),
+    ('FAIL {"jid":"a","retry_in":-1}', 'invalid FAIL {"jid":"a","retry_in":-1}'),
     ('FAIL {"jid":5}', 'invalid FAIL {"jid":5}'),
     ('FAIL {"jid":"a","backtrace":"x"}', 'invalid FAIL {"jid":"a","backtrace":"x"}'),
     ('FAIL {"jid":"a","backtrace":[5]}', 'invalid FAIL {"jid":"a","backtrace":[5]}'),

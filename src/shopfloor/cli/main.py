@@ -17,6 +17,7 @@ from shopfloor.cli.push import push
 from shopfloor.cli.queues import queues
 from shopfloor.cli.run import serve_command
 from shopfloor.cli.top import top
+from shopfloor.cli.work import work
 
 EXIT_CODES = "\n".join(f"      {code:>3}  {meaning}" for code, meaning in MEANINGS.items())
 
@@ -38,6 +39,7 @@ def main() -> None:
 
 for _command in (
     serve_command,
+    work,
     push,
     info,
     top,

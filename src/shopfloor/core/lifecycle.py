@@ -95,7 +95,7 @@ def fail(held: Held, report: retry.FailReport, now: float, dice: retry.Dice, rul
     job = retry.failed(held.job, report, now)
     assert job.failure is not None
     if job.failure.retry_count < job.retry:
-        at = now + retry.backoff_seconds(job.failure.retry_count, dice)
+        at = now + retry.retry_seconds(job, report, dice)
         return (*leave, Put(retry.retry_at(job, at), RETRIES, at))
     return (*leave, Put(job, DEAD, now + rules.dead_seconds))
 

@@ -15,6 +15,8 @@ ERRTYPE_BYTES_MAX = 100
 MESSAGE_BYTES_MAX = 1000
 BACKTRACE_LINES_MAX = 50
 BACKTRACE_LINE_BYTES_MAX = 1000
+RETRY_IN_SECONDS_MAX = 315_360_000.0
+"""Ten years; nobody waits for longer, and every due time is one that a date can hold."""
 BACKOFF_COUNT_MAX = 100
 """Beyond it (three years a try) the delay stays the same; it keeps due times within what a date can hold."""
 
@@ -26,6 +28,14 @@ class FailReport(Struct, frozen=True, kw_only=True):
     errtype: str = "unknown"
     message: str = "unknown"
     backtrace: tuple[str, ...] = ()
+    retry_in: float | None = None
+    """Seconds until the next try, where the worker knows better than the back-off (extension)."""
+
+
+def retry_seconds(job: Job, report: FailReport, dice: Dice) -> float:
+    """Say how long to wait before the next try of a job whose failure was noted."""
+    assert job.failure is not None
+    return backoff_seconds(job.failure.retry_count, dice) if report.retry_in is None else report.retry_in
 
 
 def backoff_seconds(retry_count: int, dice: Dice) -> int:

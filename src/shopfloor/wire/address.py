@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from shopfloor.errors import ConfigError
 
@@ -26,6 +26,13 @@ class Address:
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'tcp+tls' if self.tls else 'tcp'}://{host}:{self.port}"
+
+    def url(self) -> str:
+        """Write it as a URL, with the password: for a program's environment, and nobody's eyes."""
+        if not self.username and not self.password:
+            return str(self)
+        scheme, place = str(self).split("//", 1)
+        return f"{scheme}//{quote(self.username, safe='')}:{quote(self.password, safe='')}@{place}"
 
 
 def find_address(environment: Mapping[str, str]) -> Address | None:

@@ -7,15 +7,15 @@ missing argument, these say what is missing.
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 from shopfloor.core.leniency import known_keys, readable, valid_utf8, without_lone_surrogates
 from shopfloor.core.mutation import COMMANDS, TARGETS, Filter, Mutation
 from shopfloor.core.payload import Integer, decode_pushed, decode_pushed_many
-from shopfloor.core.retry import FailReport
+from shopfloor.core.retry import RETRY_IN_SECONDS_MAX, FailReport
 from shopfloor.errors import Refused
 from shopfloor.wire.batch_verbs import read_batch
 from shopfloor.wire.commands import (
@@ -70,6 +70,7 @@ class _FailText(Struct, kw_only=True):
     errtype: str | None = None
     message: str | None = None
     backtrace: tuple[str | None, ...] | None = None
+    retry_in: Annotated[float, Meta(ge=0, le=RETRY_IN_SECONDS_MAX)] | None = None
 
 
 class _BeatText(Struct, kw_only=True):
@@ -192,7 +193,15 @@ def _fail_one(argument: bytes, limits: WireLimits) -> Fail:
     if not said.jid:
         raise Refused("missing JID")
     backtrace = tuple(line or "" for line in said.backtrace or ())
-    return Fail(FailReport(jid=said.jid, errtype=said.errtype or "", message=said.message or "", backtrace=backtrace))
+    return Fail(
+        FailReport(
+            jid=said.jid,
+            errtype=said.errtype or "",
+            message=said.message or "",
+            backtrace=backtrace,
+            retry_in=said.retry_in,
+        )
+    )
 
 
 def _requeue(argument: bytes, limits: WireLimits) -> Requeue:
