@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 
 import msgspec
+from msgspec import Struct, field
 
 from shopfloor.broker.asks import Load, Query, Verb
 from shopfloor.broker.context import Context
@@ -26,19 +27,16 @@ Agenda = deque[tuple[str, Step]]
 """Batches, and what is to happen to each; one that is not known (any more) does not care."""
 
 
-class Draft:
+class Draft(Struct):
     """What one decision makes of batches: their new records, and the jobs that it enqueues."""
 
-    __slots__ = ("batches", "jids", "puts", "touched", "versions")
-
-    def __init__(self) -> None:
-        self.batches: dict[str, Batch | None] = {}
-        """None where there is none, or none any more."""
-        self.versions: dict[str, int] = {}
-        self.touched: dict[str, None] = {}
-        self.puts: list[Put] = []
-        self.jids: set[str] = set()
-        """Of the jobs in `puts`."""
+    batches: dict[str, Batch | None] = field(default_factory=dict)
+    """None where there is none, or none any more."""
+    versions: dict[str, int] = field(default_factory=dict)
+    touched: dict[str, None] = field(default_factory=dict)
+    puts: list[Put] = field(default_factory=list)
+    jids: set[str] = field(default_factory=set)
+    """Of the jobs in `puts`."""
 
     def note(self, bid: str, loaded: Loaded) -> None:
         """Take in what was looked up of a batch."""

@@ -70,8 +70,10 @@ class Foresight:
 
     def knows(self, load: Load) -> bool:
         """Say whether the store need not be asked."""
-        records = self.seen.records
-        return self._jids.issuperset(load.jids) and all(key in records for key in load.records)
+        for key in load.records:
+            if key not in self.seen.records:
+                return False
+        return self._jids.issuperset(load.jids)
 
     def foresee(self, call: Call) -> Conflict | None:
         """Let those that come later see what this verb means to write; answer the conflict where it is old already."""

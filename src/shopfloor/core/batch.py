@@ -94,7 +94,7 @@ Step = Callable[[Batch], Batch]
 
 def standing(batch: Batch) -> Standing:
     """Say what the batch is to its parent."""
-    if not batch.committed or batch.pending or batch.children_open:
+    if not batch.committed or batch.total != batch.executed or batch.children_open:
         return "open"
     if batch.complete is not NOTHING and batch.complete_st != "2":
         return "open"
@@ -107,13 +107,13 @@ def standing(batch: Batch) -> Standing:
 
 def advance(batch: Batch) -> tuple[Batch, tuple[Callback, ...]]:
     """Mark the callbacks that have become due as enqueued, and name them."""
-    due: list[Callback] = []
     if not batch.committed:
         return batch, ()
-    if batch.death is not NOTHING and not batch.death_st and (batch.lost or batch.children_lost):
+    due: list[Callback] = []
+    if (batch.lost or batch.children_lost) and batch.death is not NOTHING and not batch.death_st:
         due.append("death")
         batch = msgspec.structs.replace(batch, death_st="1")
-    if batch.pending or batch.children_open:
+    if batch.total != batch.executed or batch.children_open:
         return batch, tuple(due)
     if batch.complete is not NOTHING and not batch.complete_st:
         due.append("complete")
@@ -168,12 +168,9 @@ def committed(batch: Batch, now: float) -> Batch:
 
 def member_succeeded(batch: Batch, *, counted: bool) -> Batch:
     """A member was acknowledged; `counted` says that it was executed before."""
-    return msgspec.structs.replace(
-        batch,
-        executed=batch.executed + (not counted),
-        succeeded=batch.succeeded + 1,
-        failed=max(0, batch.failed - counted),
-    )
+    if not counted:
+        return msgspec.structs.replace(batch, executed=batch.executed + 1, succeeded=batch.succeeded + 1)
+    return msgspec.structs.replace(batch, succeeded=batch.succeeded + 1, failed=max(0, batch.failed - 1))
 
 
 def member_failed(batch: Batch, *, counted: bool) -> Batch:
