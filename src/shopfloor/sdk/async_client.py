@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, Unpack
 
@@ -110,6 +110,17 @@ class AsyncClient:
         except TimeoutError:
             link.close()
             raise ServerUnreachable(f"no answer from {self.address} in time") from None
+
+    async def perform(self, asking: Generator[Ask[Any], Any, T]) -> T:
+        """Ask one thing after the other, each time with the answer to the one before; answer what comes of it."""
+        reply: Any = None
+        while True:
+            try:
+                ask = asking.send(reply)
+            except StopIteration as end:
+                answer: T = end.value
+                return answer
+            reply = await self.run(ask)
 
     async def wait(self, jid: str, seconds: float) -> Tracked:
         """Wait for the end of a tracked job; raise `TimeoutError` where it does not come in time."""

@@ -3,7 +3,7 @@
 import os
 import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, Unpack
@@ -117,6 +117,17 @@ class Client:
                 if pause is None:
                     raise
                 time.sleep(pause)
+
+    def perform(self, asking: Generator[Ask[Any], Any, T]) -> T:
+        """Ask one thing after the other, each time with the answer to the one before; answer what comes of it."""
+        reply: Any = None
+        while True:
+            try:
+                ask = asking.send(reply)
+            except StopIteration as end:
+                answer: T = end.value
+                return answer
+            reply = self.run(ask)
 
     def wait(self, jid: str, seconds: float) -> Tracked:
         """Wait for the end of a tracked job; raise `TimeoutError` where it does not come in time."""

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
+from shopfloor.errors import ShopfloorError
 from shopfloor.sdk.async_client import AsyncClient
 from shopfloor.sdk.client import DEFAULTS, Client, ClientSettings
 from shopfloor.sdk.order import Order
@@ -69,10 +70,28 @@ class Chosen:
         """Answer the client of the running event loop."""
         if self._everywhere is not None:
             return _AtOnce(self._everywhere)
+        return self._of_the_loop()
+
+    def connected(self) -> Client:
+        """Answer the client of this process where a whole one is needed, for batches and workflows."""
+        client = self.client()
+        if not isinstance(client, Client):
+            raise ShopfloorError(f"this needs a server, and there is only {client!r}")
+        return client
+
+    def connected_asynchronously(self) -> AsyncClient:
+        """Answer the client of the running event loop where a whole one is needed."""
+        if self._everywhere is not None and not isinstance(self._everywhere, Client):
+            raise ShopfloorError(f"this needs a server, and there is only {self._everywhere!r}")
+        return self._of_the_loop()
+
+    def _of_the_loop(self) -> AsyncClient:
         loop = asyncio.get_running_loop()
         client = self._asynchronous.get(loop)
         if client is None:
-            client = self._asynchronous[loop] = AsyncClient(self._url, self._settings)
+            chosen = self._everywhere
+            url = chosen.address.url() if isinstance(chosen, Client) else self._url
+            client = self._asynchronous[loop] = AsyncClient(url, self._settings)
         return client
 
     @contextmanager

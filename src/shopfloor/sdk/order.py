@@ -71,7 +71,7 @@ def make_order(jobtype: str, args: Raw, options: Options, clock: Clock) -> Order
     """Make an order from options; `by_name` says that the last argument holds those given by name."""
     retry = options.get("retry")
     return Order(
-        jid=options.get("jid") or secrets.token_hex(JID_BYTES),
+        jid=options.get("jid") or fresh_jid(),
         jobtype=jobtype,
         args=args,
         queue=options.get("queue", ""),
@@ -80,6 +80,11 @@ def make_order(jobtype: str, args: Raw, options: Options, clock: Clock) -> Order
         reserve_for=options.get("reserve_for", 0),
         custom=_custom(options),
     )
+
+
+def fresh_jid() -> str:
+    """Draw a jid."""
+    return secrets.token_hex(JID_BYTES)
 
 
 def as_seconds(span: float | timedelta) -> float:

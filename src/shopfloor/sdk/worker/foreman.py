@@ -209,10 +209,11 @@ class Foreman:
                 self._room.clear()
                 await self._room.wait()
                 continue
+            had_nothing = not any(post.held for post in self._posts)  # what is settled later may bring callbacks
             jobs = await self._fetch(wanted)
             if jobs:
                 self._hand_out(jobs)
-            elif self.settings.until_empty and not self._owners:
+            elif self.settings.until_empty and had_nothing:
                 self._stop.set()
                 return
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from shopfloor.errors import ShopfloorError
 from shopfloor.sdk.current import CHOSEN
-from shopfloor.sdk.jobs import BY_NAME, JobFunction, Manner
+from shopfloor.sdk.jobs import BY_NAME, JobFunction, Manner, job
 from shopfloor.sdk.middleware import Middleware, around_run
 from shopfloor.sdk.running import CURRENT_JOB, CurrentJob, Fetched
+from shopfloor.sdk.workflow import CONTINUE, resume
 
 AnyJob = JobFunction[..., Any]
 
@@ -29,6 +30,7 @@ class Handlers:
                     f"two functions are called {function.jobtype}, in {known.__module__} and {function.__module__}:"
                     " give one of them another name, @job(name=…)"
                 )
+        found.setdefault(CONTINUE, continue_workflow)
         self.functions: Mapping[str, AnyJob] = found
         self._middleware = middleware
 
@@ -44,29 +46,36 @@ class Handlers:
         function = self.functions.get(jobtype)
         return Manner() if function is None else function.manner
 
-    def run(self, fetched: Fetched, job: CurrentJob) -> Any:
+    def run(self, fetched: Fetched, current: CurrentJob) -> Any:
         """Run a job's function, surrounded by the middleware, and answer what it returned."""
-        token = CURRENT_JOB.set(job)
+        token = CURRENT_JOB.set(current)
         try:
             function = self.find(fetched.jobtype)
             if not self._middleware:
                 return self._call(function, fetched)
-            with around_run(self._middleware, job):
+            with around_run(self._middleware, current):
                 return self._call(function, fetched)
         finally:
             CURRENT_JOB.reset(token)
 
-    async def run_async(self, fetched: Fetched, job: CurrentJob) -> Any:
+    async def run_async(self, fetched: Fetched, current: CurrentJob) -> Any:
         """Run a job's coroutine function, as `run` does."""
-        CURRENT_JOB.set(job)  # the task has a context of its own
+        CURRENT_JOB.set(current)  # the task has a context of its own
         function = self.find(fetched.jobtype)
-        with around_run(self._middleware, job):
+        with around_run(self._middleware, current):
             return await self._call(function, fetched)
 
     def _call(self, function: AnyJob, fetched: Fetched) -> Any:
         custom = fetched.custom
         arguments = function.parameters.read(fetched.args, bool(custom and custom.get(BY_NAME)))
         return function.function(*arguments.in_order, **arguments.by_name)
+
+
+@job(name=CONTINUE)
+def continue_workflow(rest: list[Any], parent: str) -> None:
+    """Launch what is left of a workflow, within the batch that waits for it."""
+    client = CHOSEN.connected()
+    client.perform(resume(rest, parent, client.extensions()))
 
 
 def load_handlers(targets: Sequence[str]) -> Handlers:
