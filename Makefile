@@ -13,7 +13,7 @@ SEEDS ?= 1000
 SEED ?=
 SLOW ?=
 
-.PHONY: help dev demo serve check test conformance simulate lint types docs bench examples
+.PHONY: help dev demo serve check test conformance simulate lint types docs bench examples screenshots
 
 help:
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -57,3 +57,7 @@ bench: dev ## measure (ARGS as benchmarks/README.md says)
 
 examples: dev ## run every example and compare with the output that it promises
 	@pytest tests/examples $(ARGS)
+
+screenshots: dev ## write pictures of every page of the web side into .screenshots
+	@scripts/install-test-tools chromium
+	@PYTHONPATH=. python -m tests.web.screenshots .screenshots

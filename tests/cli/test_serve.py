@@ -1,8 +1,14 @@
 """`shopfloor serve`: how it says that it cannot start, and what signals do."""
 
+import json
+import re
 import signal
 import socket
+import urllib.error
+import urllib.request
 from pathlib import Path
+
+import pytest
 
 from tests.cli.programs import STOP_SECONDS, Program, Shell, running, start
 
@@ -61,3 +67,25 @@ def test_signals(tmp_path: Path) -> None:
         program.process.send_signal(signal.SIGTERM)
         assert program.process.wait(STOP_SECONDS) == 0
         assert "shopfloor stopped" in program.log.read_text()
+
+
+def test_pages_are_served_beside_the_jobs(tmp_path: Path) -> None:
+    password = {"SHOPFLOOR_WEB_PASSWORD": "secret-of-pages"}
+    with running(tmp_path, "--storage", "memory://", "-w", "127.0.0.1:0", variables=password) as program:
+        found = re.search(r"web=127\.0\.0\.1:(\d+)", program.log.read_text())
+        assert found is not None
+        address = f"http://127.0.0.1:{found[1]}"
+        with urllib.request.urlopen(f"{address}/health", timeout=20) as answer:
+            assert json.load(answer)["server"]["faktory_version"] == "1.10.0"
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            urllib.request.urlopen(address, timeout=20)
+        program.process.send_signal(signal.SIGTERM)
+        assert program.process.wait(STOP_SECONDS) == 0
+
+
+def test_a_web_port_that_is_taken(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        binding = f"127.0.0.1:{taken.getsockname()[1]}"
+        code, words = _end(start(tmp_path, "-w", binding))
+    assert code == 1
+    assert words[0].startswith(f"shopfloor: cannot listen on {binding}: ")

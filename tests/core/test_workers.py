@@ -82,3 +82,10 @@ def test_a_worker_that_another_server_has_a_connection_of_did_not_leave() -> Non
 
 def test_a_worker_is_read_back_as_it_was_written() -> None:
     assert workers.decode(workers.encode(WORKER)) == WORKER
+
+
+def test_being_asked_moves_a_worker_forward_too() -> None:
+    quiet = workers.asked(WORKER, "quiet")
+    assert quiet.state == "quiet"
+    assert workers.asked(workers.asked(quiet, "terminate"), "quiet").state == "terminate"
+    assert workers.beaten(quiet, "running", 0, NOW).state == "quiet"

@@ -14,12 +14,14 @@ from shopfloor.broker.cron import Cron
 from shopfloor.broker.fetching import Fetching
 from shopfloor.broker.fleet import Fleet
 from shopfloor.broker.following import Following
+from shopfloor.broker.glance import Glances
 from shopfloor.broker.jobs import Jobs
 from shopfloor.broker.listing import Listing
 from shopfloor.broker.marks import Marks
 from shopfloor.broker.mutations import Mutations
 from shopfloor.broker.queues import Queues
 from shopfloor.broker.reports import Reports
+from shopfloor.broker.search import Search
 from shopfloor.broker.throttles import Throttles
 from shopfloor.broker.ticks import Ticks
 from shopfloor.broker.tracking import Tracking
@@ -60,4 +62,6 @@ class Broker:
         self.backups = Backups(self.context)
         self.fleet = Fleet(self.context)
         self.upkeep = Upkeep(self.context, self.fleet, self.following)
+        self.search = Search(self.context)
+        self.glances = Glances(self.context, self.queues, self.fleet, self.throttles)
         self.reports = Reports(self.context, self.upkeep.tally, self.batch_care.tally)

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
-from shopfloor.broker.asks import Load, Verb
+from shopfloor.broker.asks import Load, Query, Verb
 from shopfloor.broker.context import Context, Session
 from shopfloor.core import workers
 from shopfloor.core.changes import ABSENT, Note, Record
@@ -70,6 +71,23 @@ class Fleet:
         if before[0].state != "running":
             self._context.quiet.add(wid)
         return before[0]
+
+    def known(self) -> Verb[list[Worker]]:
+        """List the workers that are noted, by host and wid."""
+        records: dict[str, Record] = yield Query(partial(self._context.store.records, WORKER))
+        found = [workers.decode(record.value) for record in records.values() if record.value is not None]
+        return sorted(found, key=lambda worker: (worker.hostname, worker.pid, worker.wid))
+
+    def tell(self, wid: str, state: workers.State) -> Verb[None]:
+        """Ask a worker to be quiet or to terminate; it hears of it at its next BEAT."""
+
+        def asked(worker: Worker | None) -> Worker:
+            if worker is None:
+                raise Refused(f"unknown worker {wid}")
+            return workers.asked(worker, state)
+
+        yield from self._change(wid, asked)
+        self._context.quiet.add(wid)
 
     def forget(self, wid: str) -> None:
         """A worker was given up: its connections here are closed, and its next HELLO begins anew."""

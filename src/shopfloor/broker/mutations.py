@@ -6,10 +6,12 @@ from functools import partial
 from shopfloor.broker.asks import Load, Query, Verb
 from shopfloor.broker.context import Context
 from shopfloor.broker.following import Following
+from shopfloor.broker.progress import Progress
 from shopfloor.core import lifecycle
 from shopfloor.core.changes import Transition
-from shopfloor.core.job import DEAD, Held
-from shopfloor.core.mutation import Filter, Matcher, Mutation
+from shopfloor.core.criteria import Criteria, Finder
+from shopfloor.core.job import DEAD, Held, Job, TimedPlace
+from shopfloor.core.mutation import Command, Filter, Matcher, Mutation
 from shopfloor.store.port import Page
 
 MUTATE_STEP = 500
@@ -30,7 +32,19 @@ class Mutations:
             return (yield from self._clear(mutation))
         if mutation.filter.jids:
             return (yield from self._mutate_named(mutation))
-        return (yield from self._mutate_matching(mutation))
+        matcher = Matcher.of(mutation.filter)
+        return (yield from self._operate(mutation.command, mutation.target, matcher.matches, Progress()))
+
+    def operate(self, command: Command, place: TimedPlace, criteria: Criteria, progress: Progress) -> Verb[int]:
+        """Carry out an operation on the jobs of a timed place that somebody looked for; answer how many those were.
+
+        `progress` says how far it is, and can stop it; what was done until then stays done.
+        """
+        if criteria.jid:
+            named = Mutation(command=command, target=place, filter=Filter(jids=(criteria.jid,)))
+            progress.moved = yield from self._mutate_named(named)
+            return progress.moved
+        return (yield from self._operate(command, place, Finder(criteria).finds, progress))
 
     def flush(self) -> Verb[None]:
         """Forget all jobs, queues, locks and totals."""
@@ -55,34 +69,36 @@ class Mutations:
             loaded = yield Load(some)
             found = [loaded.jobs[jid] for jid in some if jid in loaded.jobs]
             meant = [held for held in found if held.place == mutation.target]
-            done += yield from self._apply(mutation, meant)
+            done += yield from self._apply(mutation.command, meant)
         return done
 
-    def _mutate_matching(self, mutation: Mutation) -> Verb[int]:
+    def _operate(
+        self, command: Command, place: TimedPlace, meant: Callable[[Job], bool], progress: Progress
+    ) -> Verb[int]:
         """Walk once through the place as it is now; a dead job that is killed again moves on and is not met twice."""
         context = self._context
-        matcher = Matcher.of(mutation.filter)
-        renews = mutation.target == DEAD and mutation.command == "kill"
+        renews = place == DEAD and command == "kill"
         last = context.moment.now + context.rules.dead_seconds if renews else float("inf")
-        done = 0
         after: tuple[float, str] | None = None
-        while True:
-            page: Page = yield Query(partial(context.store.browse, mutation.target, after, MUTATE_STEP))
-            meant = [held for held in page.jobs if held.at < last and matcher.matches(held.job)]
-            done += yield from self._apply(mutation, meant)
+        while not progress.stopped:
+            page: Page = yield Query(partial(context.store.browse, place, after, MUTATE_STEP))
+            some = [held for held in page.jobs if held.at < last and meant(held.job)]
+            progress.moved += yield from self._apply(command, some)
+            progress.looked += len(page.jobs)
             after = page.after
             if after is None or after[0] >= last:
-                return done
+                break
+        return progress.moved
 
-    def _apply(self, mutation: Mutation, meant: Sequence[Held]) -> Verb[int]:
+    def _apply(self, command: Command, meant: Sequence[Held]) -> Verb[int]:
         if not meant:
             return 0
-        return (yield from self._following.apply(meant, self._operation(mutation)))
+        return (yield from self._following.apply(meant, self._operation(command)))
 
-    def _operation(self, mutation: Mutation) -> Callable[[Held], Transition]:
+    def _operation(self, command: Command) -> Callable[[Held], Transition]:
         now, rules = self._context.moment.now, self._context.rules
-        if mutation.command == "kill":
+        if command == "kill":
             return lambda held: lifecycle.kill(held, now, rules)
-        if mutation.command == "requeue":
+        if command == "requeue":
             return lambda held: lifecycle.requeue(held, now)
         return lifecycle.discard

@@ -67,6 +67,10 @@ class Waiting(Generic[_Fetcher]):
         """List the queues that somebody waits on."""
         return list(self._by_queue)
 
+    def many(self, queue: str) -> int:
+        """Count those that wait on a queue."""
+        return len(self._by_queue.get(queue, ()))
+
     def timed_out(self, now: float) -> Iterator[_Fetcher]:
         """Yield, and unpark, those whose time is over."""
         order = self._order

@@ -15,6 +15,9 @@ from shopfloor.server.listener import Binding, Identity, Server, ServerLimits
 from shopfloor.server.timers import Periods
 from shopfloor.server.tls import Tls
 from shopfloor.store.open import open_store
+from shopfloor.web.house import WebHouse
+from shopfloor.web.listener import Binding as WebBinding
+from shopfloor.web.site import Options, Site
 from shopfloor.wire.verbs import WireLimits
 
 DAY_SECONDS = 86_400
@@ -84,3 +87,17 @@ def build_server(settings: Settings, log: FilteringBoundLogger, tls: Tls | None)
         tls=None if tls is None else tls.context,
     )
     return Server(build_broker(settings, log), binding, limits, Identity(version=__version__, log=log))
+
+
+def build_web(settings: Settings, server: Server, tls: Tls | None) -> WebHouse | None:
+    """Make the web side of a server; None where the settings switch it off."""
+    if not settings.web_enabled:
+        return None
+    options = Options(environment=settings.environment, hide_arguments=settings.web_hide_arguments)
+    site = Site(server.broker, server.vitals, settings.web_password.reveal(), options)
+    binding = WebBinding(
+        host=settings.web_binding.host,
+        port=settings.web_binding.port,
+        tls=None if tls is None else tls.context,
+    )
+    return WebHouse(site, binding)

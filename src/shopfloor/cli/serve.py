@@ -12,12 +12,13 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from typing import NamedTuple
 
 import uvloop
 from structlog.typing import FilteringBoundLogger
 
 from shopfloor import __version__
-from shopfloor.cli.build import build_server
+from shopfloor.cli.build import build_server, build_web
 from shopfloor.cli.cron_tables import read_cron_tables
 from shopfloor.cli.logs import adopt_standard_logging, open_log
 from shopfloor.cli.throttle_tables import read_throttle_tables
@@ -26,11 +27,20 @@ from shopfloor.core.cron_definition import Definition
 from shopfloor.errors import ConfigError, ShopfloorError
 from shopfloor.server.listener import Server
 from shopfloor.server.tls import Tls, open_tls
+from shopfloor.web.house import WebHouse
 
 GC_THRESHOLDS = (50_000, 20, 100)
 """Jobs at rest are values without cycles; collecting as often as by default would walk over them for nothing."""
-SPARE_FILES = 100
-"""Files that a server has open besides its connections: the store, the log, the pages."""
+SPARE_FILES = 600
+"""Files that a server has open besides its connections: the store, the log, 500 visitors of the pages."""
+
+
+class House(NamedTuple):
+    """What a running server is made of."""
+
+    server: Server
+    web: WebHouse | None
+    tls: Tls | None
 
 
 def serve(flags: Mapping[str, object]) -> None:
@@ -62,14 +72,24 @@ async def _serve(loaded: Loaded, flags: Mapping[str, object], log: FilteringBoun
     tls = open_tls(settings)
     server = build_server(settings, log, tls)
     server.broker.throttles.apply(throttles)
+    web = build_web(settings, server, tls)
     await _start(server, settings.command_binding)
     await _apply_cron(server, entries)
+    await _start_web(web, server, settings.web_binding)
     gc.freeze()
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, _reload, flags, House(server, web, tls), log)
+    loop.add_signal_handler(signal.SIGTTIN, _log_tasks, log)
+    _dump_threads()
     description = await server.broker.ticks.store.describe()
     log.info(
         "shopfloor serves",
         version=__version__,
         address=f"{settings.command_binding.host}:{server.port}",
+        web="off" if web is None else f"{settings.web_binding.host}:{web.port}",
         tls=tls is not None,
         storage=str(settings.storage),
         store=description.engine,
@@ -77,15 +97,10 @@ async def _serve(loaded: Loaded, flags: Mapping[str, object], log: FilteringBoun
         environment=settings.environment,
         pid=os.getpid(),
     )
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, _reload, flags, server, tls, log)
-    loop.add_signal_handler(signal.SIGTTIN, _log_tasks, log)
-    _dump_threads()
     await stop.wait()
     log.info("shopfloor stops")
+    if web is not None:
+        await web.stop()
     await server.stop()
     log.info("shopfloor stopped")
 
@@ -93,6 +108,16 @@ async def _serve(loaded: Loaded, flags: Mapping[str, object], log: FilteringBoun
 async def _start(server: Server, binding: Binding) -> None:
     try:
         await server.start()
+    except OSError as error:
+        await server.stop()
+        raise ShopfloorError(f"cannot listen on {binding}: {(error.strerror or str(error)).lower()}") from None
+
+
+async def _start_web(web: WebHouse | None, server: Server, binding: Binding) -> None:
+    if web is None:
+        return
+    try:
+        await web.start()
     except OSError as error:
         await server.stop()
         raise ShopfloorError(f"cannot listen on {binding}: {(error.strerror or str(error)).lower()}") from None
@@ -106,20 +131,23 @@ async def _apply_cron(server: Server, entries: Sequence[Definition]) -> None:
         raise
 
 
-def _reload(flags: Mapping[str, object], server: Server, tls: Tls | None, log: FilteringBoundLogger) -> None:
+def _reload(flags: Mapping[str, object], house: House, log: FilteringBoundLogger) -> None:
     """Read configuration and certificate again; what cannot be used changes nothing."""
     try:
         loaded = load(flags, os.environ)
         entries = read_cron_tables(loaded.tables.cron, time.time())
         throttles = read_throttle_tables(loaded.tables.throttles)
-        if tls is not None:
-            tls.reload()
+        if house.tls is not None:
+            house.tls.reload()
     except ConfigError as error:
         log.error("configuration was not reloaded", error=str(error))
         return
-    server.reload(loaded.settings.password.reveal())
-    server.broker.throttles.apply(throttles)
-    applying = server.broker.ticks.run(server.broker.cron.apply(entries))
+    house.server.reload(loaded.settings.password.reveal())
+    if house.web is not None:
+        house.web.reload(loaded.settings.web_password.reveal())
+    broker = house.server.broker
+    broker.throttles.apply(throttles)
+    applying = broker.ticks.run(broker.cron.apply(entries))
     applying.add_done_callback(partial(_log_failure, log))
     log.info("configuration reloaded")
 

@@ -116,6 +116,10 @@ class Settings:
         why="There is no flag for it because every user of the machine can read the flags of a process.",
         derived="the value of `password`",
     )] = NO_PASSWORD
+    web_hide_arguments: Annotated[bool, Row(
+        table="web", help="Leave the arguments of jobs out of the web pages.",
+        why="Whoever looks after the queues need not see what is in the jobs.",
+    )] = False
     tls_certificate: Annotated[Path | None, Row(
         table="tls", help="Certificate chain (PEM) for both ports.",
         derived="`public.cert.pem` in the configuration folder, if it exists",

@@ -46,6 +46,11 @@ def beaten(worker: Worker, state: str, rss_kb: int, now: float) -> Worker:
     return msgspec.structs.replace(worker, beat_at=now, left_at=0.0, rss_kb=rss_kb, state=state_now)
 
 
+def asked(worker: Worker, state: State) -> Worker:
+    """Somebody wants it to be quiet or to terminate; states only move forward."""
+    return msgspec.structs.replace(worker, state=max(worker.state, state, key=_ORDER.index))
+
+
 def told(worker: Worker) -> Worker:
     """It has heard which of its jobs are to be cancelled."""
     return msgspec.structs.replace(worker, cancels=())
