@@ -1,4 +1,4 @@
-"""What docs/guides/python.md shows is true: its files are written, its commands run, and their output compared.
+"""What the guides to Python show is true: their files are written, their commands run, and the output compared.
 
 A block marked `python` whose first line is a comment with a file's name is that file. A block marked `console` has
 commands behind `$ ` and what they print; "…" stands for anything. Commands run one after the other, in one folder,
@@ -11,6 +11,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,12 @@ import pytest
 from benchmarks.servers import ADDRESS, describe, running
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "docs" / "guides" / "python.md"]
-BLOCK = re.compile(r"^```(python|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-NAMED = re.compile(r"# (\w+\.py)\n")
+PAGES = [ROOT / "docs" / "guides" / f"{name}.md" for name in ("python", "testing")]
+BLOCK = re.compile(r"^```(python|ini|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+NAMED = re.compile(r"# (\w+\.(?:py|toml|ini))\n")
 PROGRAMS = {
     "python": [sys.executable, "-W", "error"],
+    "pytest": [sys.executable, "-W", "error", "-m", "pytest", "-p", "no:randomly", "-p", "no:cacheprovider"],
     "shopfloor": [sys.executable, "-W", "error", "-m", "shopfloor"],
 }
 SECONDS_MAX = 40
@@ -44,7 +46,8 @@ def fits(shown: str, got: str) -> bool:
 @pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
 @pytest.mark.timeout(180)
 def test_the_page_does_what_it_shows(page: Path, tmp_path: Path) -> None:
-    with running(describe("shopfloor:memory")) as server:
+    spec = describe("shopfloor:memory")
+    with running(replace(spec, command=spec.command + " --fetch-seconds 0.2")) as server:
         environment = os.environ | {
             "FAKTORY_URL": f"tcp://{ADDRESS}:{server.port}",
             "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{tmp_path}",
@@ -52,7 +55,7 @@ def test_the_page_does_what_it_shows(page: Path, tmp_path: Path) -> None:
         }
         for kind, block in BLOCK.findall(page.read_text(encoding="utf-8")):
             name = NAMED.match(block)
-            if kind == "python" and name:
+            if kind != "console" and name:
                 (tmp_path / name[1]).write_text(block, encoding="utf-8")
             for command, shown in commands(block) if kind == "console" else ():
                 run = subprocess.run(

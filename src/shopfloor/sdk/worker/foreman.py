@@ -213,11 +213,14 @@ class Foreman:
             jobs = await self._fetch(wanted)
             if jobs:
                 self._hand_out(jobs)
+            elif jobs is None:
+                await asyncio.sleep(PAUSE_SECONDS)
             elif self.settings.until_empty and had_nothing:
                 self._stop.set()
                 return
 
-    async def _fetch(self, wanted: int) -> list[tuple[Fetched, bytes]]:
+    async def _fetch(self, wanted: int) -> list[tuple[Fetched, bytes]] | None:
+        """Fetch up to so many jobs; None where the server could not be asked."""
         post = self._post
         try:
             await post.fetching.link()
@@ -226,11 +229,10 @@ class Foreman:
         except ServerUnreachable as error:
             log.warning("fetching: %s", error)
             self._renew_post()
-            return []
+            return None
         if isinstance(reply, Refused):
             log.log(logging.INFO if reply.message.startswith(TRY_AGAIN) else logging.ERROR, "fetching: %s", reply)
-            await asyncio.sleep(PAUSE_SECONDS)
-            return []
+            return None
         jobs = _read_jobs(reply, is_bulk)
         post.took(fetched.jid for fetched, _ in jobs)
         self._owners.update((fetched.jid, post) for fetched, _ in jobs)

@@ -1,7 +1,10 @@
 """The functions that a worker can run, found in the modules that it was given."""
 
+import asyncio
 import importlib
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any
 
 from shopfloor.errors import ShopfloorError
@@ -64,6 +67,18 @@ class Handlers:
         function = self.find(fetched.jobtype)
         with around_run(self._middleware, current):
             return await self._call(function, fetched)
+
+    def run_blocking(self, fetched: Fetched, current: CurrentJob) -> Any:
+        """Run a job's function here and now, a coroutine function in an event loop of its own if there is none yet."""
+        if not self.find(fetched.jobtype).is_async:
+            return self.run(fetched, current)
+        running = self.run_async(fetched, current)
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return asyncio.run(running)
+        with ThreadPoolExecutor(1) as elsewhere:  # within a loop no other one can run in the same thread
+            return elsewhere.submit(copy_context().run, asyncio.run, running).result()
 
     def _call(self, function: AnyJob, fetched: Fetched) -> Any:
         custom = fetched.custom

@@ -12,6 +12,7 @@ from functools import partial
 
 from shopfloor.errors import ShopfloorError
 from shopfloor.sdk.client import address_of
+from shopfloor.sdk.current import CHOSEN
 from shopfloor.sdk.worker.children import Child, Recipe
 from shopfloor.sdk.worker.foreman import Foreman
 from shopfloor.sdk.worker.hand import Hand
@@ -84,7 +85,8 @@ class Worker:
 
     def _handlers(self) -> Handlers:
         loaded = load_handlers(self._modules) if self._modules else Handlers(())
-        return Handlers([*loaded.functions.values(), *self._functions], self.settings.client.middleware)
+        middleware = self.settings.client.middleware or CHOSEN.client().settings.middleware
+        return Handlers([*loaded.functions.values(), *self._functions], middleware)
 
     async def _start_child(self, foreman: Foreman) -> Hand:
         recipe = Recipe(targets=self._modules, shape=self.settings.shape, environment=self._environment())
