@@ -13,7 +13,6 @@ that are under way, so that they share one round trip. Written down, a verb stil
 """
 
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from msgspec import Struct
@@ -57,8 +56,7 @@ class Fork(Struct, frozen=True):
     verbs: tuple["Verb[Any]", ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Prong:
+class Prong(Struct, frozen=True):
     """How one of the verbs of a `Fork` ended."""
 
     result: Any

@@ -1,8 +1,9 @@
 """Throttles at work: slots are taken when a job begins, and are free when its worker has it no more."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
+
+from msgspec import Struct
 
 from shopfloor.broker.asks import Load, Query, Verb
 from shopfloor.broker.context import Context
@@ -14,8 +15,7 @@ from shopfloor.core.throttle import THROTTLE, Slots, Table
 from shopfloor.store.port import QueueLimit
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
+class Admission(Struct, frozen=True):
     """Whether a job may begin: what to commit with it, and until when it waits instead (0: it begins)."""
 
     held: Held

@@ -69,8 +69,6 @@ class Rules(Struct, frozen=True, kw_only=True):
 def reserve_seconds(job: Job, rules: Rules) -> int:
     """Say how long a worker may hold the job (reference 2.1, `reserve_for`)."""
     asked = job.reserve_for or rules.reserve_seconds_default
-    if RESERVE_SECONDS_MIN <= asked <= RESERVE_SECONDS_MAX:
-        return asked
     return max(RESERVE_SECONDS_MIN, min(asked, RESERVE_SECONDS_MAX))
 
 

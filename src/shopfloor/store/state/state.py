@@ -126,8 +126,6 @@ class State(Tables):
                     continue
             mark = len(self.steps)
             try:
-                if count == 1:
-                    return (self._start(self._pop(queue), request.wid, now),)
                 return tuple([self._start(self._pop(queue), request.wid, now) for _ in range(count)])
             except StoreDamaged as error:  # only this queue stands still, until an operator has looked
                 self.rollback(mark)
