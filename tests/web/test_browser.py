@@ -1,6 +1,7 @@
 """A real browser clicks through every page and action, with scripts and without, and axe looks for obstacles."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import pytest
 from playwright.async_api import BrowserContext, Page
 
 from shopfloor.web.house import WebHouse
-from tests.serving import Serving, run, serving
+from tests.serving import Serving, run, serving, until
 from tests.stores import EMBEDDED
 from tests.web.browsers import browsing, complaints, obstacles
 from tests.web.scene import HOSTILE, Scene, play
@@ -147,6 +148,32 @@ def test_everything_can_be_read_and_done_without_scripts(tmp_path: Path) -> None
             await page.goto("/?days=7")
             await page.get_by_text("The figures as a table").click()
             await desk.see("Runs per day (UTC)")
+
+    run(test())
+
+
+def test_open_pages_follow_the_server_until_it_is_gone(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with sitting(tmp_path) as desk:
+            page = desk.page
+            await page.clock.install()
+            await page.goto("/busy")
+            await page.get_by_text("Live.").wait_for()
+            await desk.scene.push("new-one-0001", "Resize")
+            tab = page.get_by_role("link", name="Queues 61")
+            await tab.wait_for()
+            await page.clock.fast_forward(6_000)
+            assert json.loads((await desk.scene.worker.ask("FETCH default"))[2:])["jid"] == "picture-0003"
+            await page.get_by_role("link", name="picture-0003").wait_for()
+            await page.get_by_role("button", name="Pause").click()
+            await desk.see("Paused.")
+            await until(lambda: not desk.web.site.pulse.listeners)
+            await page.get_by_role("button", name="Go on").click()
+            await until(lambda: desk.web.site.pulse.listeners)
+            await desk.web.stop()
+            await page.clock.fast_forward(20_000)
+            await desk.see("The server does not answer.")
+            assert "s old" in str(await page.locator("#live-age").text_content())
 
     run(test())
 

@@ -17,8 +17,8 @@ from shopfloor.errors import Refused, StoreError
 from shopfloor.store.port import Figures
 from shopfloor.web.assets import Assets
 from shopfloor.web.forms import Form, read_form
-from shopfloor.web.guard import Guard
-from shopfloor.web.pages import busy, chores, job, overview, places, queues, server
+from shopfloor.web.guard import LIVE_PATH, Guard
+from shopfloor.web.pages import busy, chores, job, live, overview, places, queues, server
 from shopfloor.web.pages.visit import Visit
 from shopfloor.web.render import Page, Renderer
 from shopfloor.web.site import Site
@@ -57,6 +57,7 @@ def rows() -> Sequence[Row]:
         Row(path="/debug", show=server.show),
         Row(path="/stats", show=server.stats),
         Row(path="/health", show=server.health),
+        Row(path=LIVE_PATH, show=live.listen),
         Row(path="/theme", act=server.choose_theme),
     )
 

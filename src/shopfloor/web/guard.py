@@ -23,9 +23,11 @@ from shopfloor.web.site import Site
 OPEN_PATHS: Final = ("/health",)
 OPEN_FOLDER: Final = "/static/"
 """What everybody may read: whoever watches the server, and the style of the pages."""
+LIVE_PATH: Final = "/live"
+"""The one answer that has no end of its own."""
 LOCAL_NAMES: Final = ("localhost",)
-WRITE_SECONDS: Final = 10.0
-"""Time in which a visitor must have taken an answer, beyond the time for making it."""
+PATIENCE_SECONDS: Final = ANSWER_SECONDS + 10.0
+"""Time in which an answer must be made, and taken by the visitor."""
 
 HEADERS: Final = (
     ("x-content-type-options", "nosniff"),
@@ -61,7 +63,7 @@ class Guard:
             await refusal(scope, receive, send)
             return
         with suppress(TimeoutError):  # uvicorn then ends the connection, and says so in the log
-            async with asyncio.timeout(ANSWER_SECONDS + WRITE_SECONDS):
+            async with asyncio.timeout(None if scope["path"] == scope["root_path"] + LIVE_PATH else PATIENCE_SECONDS):
                 await self._app(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> PlainTextResponse | None:

@@ -24,6 +24,7 @@ class WebHouse:
     async def stop(self) -> None:
         """End what is under way and close every connection. May be called twice."""
         self.site.chores.stop()
+        self.site.pulse.stop()
         await self._listener.stop()
 
     def reload(self, password: str) -> None:

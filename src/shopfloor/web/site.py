@@ -10,6 +10,7 @@ from shopfloor.broker.broker import Broker
 from shopfloor.broker.reports import Vitals
 from shopfloor.web.chores import Chores
 from shopfloor.web.limits import ANSWER_SECONDS
+from shopfloor.web.pulse import Pulse
 
 _Result = TypeVar("_Result")
 
@@ -31,6 +32,7 @@ class Site:
         self.password = password
         self.options = options
         self.chores = Chores(broker)
+        self.pulse = Pulse(broker)
 
     @property
     def now(self) -> float:

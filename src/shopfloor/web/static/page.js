@@ -1,26 +1,14 @@
-// What pages do beyond reading: times in the viewer's zone, and ticking all jobs of a table at once.
+// What pages do beyond reading: times in the viewer's zone, ticking all jobs of a table at once, and being live.
 
-/** Write every moment in the viewer's own zone; what is relative keeps its words and gets the moment as its title. */
-function localTimes() {
-  const format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-  for (const time of document.querySelectorAll("time")) {
-    const local = format.format(new Date(time.dateTime));
-    if (time.hasAttribute("data-relative")) {
-      time.title = local;
-    } else {
-      time.title = `${time.textContent} (${time.title})`;
-      time.textContent = local;
-    }
-  }
-}
+import { live } from "./live.js";
+import { localTimes } from "./times.js";
 
 /**
  * Put a box into the head of a table that ticks all others.
  * @param {HTMLTableElement} table
  */
 function selectAll(table) {
-  /** @type {HTMLInputElement[]} */
-  const boxes = Array.from(table.querySelectorAll("tbody input[type=checkbox]"));
+  const boxes = Array.from(table.querySelectorAll("tbody input")).filter((box) => box instanceof HTMLInputElement);
   const head = table.querySelector("th.tick");
   if (head === null || boxes.length === 0) return;
   const all = document.createElement("input");
@@ -37,7 +25,8 @@ function selectAll(table) {
   head.replaceChildren(all);
 }
 
-localTimes();
+localTimes(document);
 for (const table of document.querySelectorAll("table[data-selectable]")) {
   if (table instanceof HTMLTableElement) selectAll(table);
 }
+live();

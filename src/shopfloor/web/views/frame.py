@@ -29,10 +29,11 @@ DONE: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tab:
-    """An entry of the menu; `number` stands beside it where it is not 0."""
+    """An entry of the menu; `number` stands beside it where it is not 0, and follows the `figure` of the pulse."""
 
     name: str
     path: str
+    figure: str
     number: int
     current: bool
 
@@ -57,17 +58,20 @@ class Frame:
         """Put the frame of a page together."""
         figures = totals.figures
         tabs = (
-            ("Overview", "/", 0),
-            ("Queues", "/queues", totals.enqueued),
-            ("Busy", "/busy", figures.working),
-            ("Retries", "/retries", figures.retries),
-            ("Scheduled", "/scheduled", figures.scheduled),
-            ("Dead", "/morgue", figures.dead),
+            ("Overview", "/", "", 0),
+            ("Queues", "/queues", "enqueued", totals.enqueued),
+            ("Busy", "/busy", "working", figures.working),
+            ("Retries", "/retries", "retries", figures.retries),
+            ("Scheduled", "/scheduled", "scheduled", figures.scheduled),
+            ("Dead", "/morgue", "dead", figures.dead),
         )
         theme = request.cookies.get("shopfloor_theme", "")
         return cls(
             title=title,
-            tabs=[Tab(name=name, path=path, number=number, current=name == section) for name, path, number in tabs],
+            tabs=[
+                Tab(name=name, path=path, figure=figure, number=number, current=name == section)
+                for name, path, figure, number in tabs
+            ],
             totals=totals,
             now=site.now,
             version=site.vitals().version,
