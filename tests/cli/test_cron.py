@@ -10,7 +10,7 @@ import pytest
 from shopfloor.cli.cron_tables import read_cron_tables
 from shopfloor.config import Given
 from shopfloor.errors import ConfigError
-from tests.cli.programs import Program, Shell, running, start
+from tests.cli.programs import STOP_SECONDS, Program, Shell, running, start
 
 NOW = 1_700_000_000.0
 HUP_SERVER = ("--storage", "memory://")
@@ -108,7 +108,7 @@ def test_a_server_does_not_start_on_a_wrong_table_and_the_doctor_says_why(tmp_pa
     file.parent.mkdir()
     file.write_text(table("a", "@hourly").replace("schedule", "shedule"))
     program = start(tmp_path, *HUP_SERVER)
-    assert program.process.wait(20) == 2
+    assert program.process.wait(STOP_SECONDS) == 2
     says = "shopfloor.toml [[cron]] 1 shedule: unknown key, did you mean schedule?"
     assert says in program.log.read_text()
     found = Shell(tmp_path)("doctor", "--offline", "-c", str(file.parent))

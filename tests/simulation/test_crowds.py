@@ -16,7 +16,7 @@ from shopfloor.core.throttle import THROTTLE
 from shopfloor.core.timestamps import SECONDS_MAX
 from tests.simulation.crowd import QUEUES, Crowd
 from tests.simulation.crowd_rules import Judge
-from tests.stores import STORES, Kind
+from tests.stores import STORES, Kind, part_of
 
 SEEDS = int(os.environ.get("SIMULATION_SEEDS", "12"))
 ONLY = os.environ.get("SIMULATION_SEED", "")
@@ -76,7 +76,13 @@ def _live(seed: int, kind: Kind, folder: Path) -> None:
         crowd.shop.close()
 
 
-@pytest.mark.parametrize("seed", [int(ONLY)] if ONLY else range(SEEDS))
-@pytest.mark.parametrize("kind", STORES, ids=lambda kind: kind.name)
+LIVES = [
+    pytest.param(kind, seed, id=f"{kind.name}-{seed}")
+    for kind in STORES
+    for seed in ([int(ONLY)] if ONLY else range(part_of(SEEDS, kind)))
+]
+
+
+@pytest.mark.parametrize(("kind", "seed"), LIVES)
 def test_callbacks_slots_and_locks_are_exact_whatever_a_crowd_does(kind: Kind, seed: int, tmp_path: Path) -> None:
     _live(seed, kind, tmp_path)

@@ -22,6 +22,7 @@ from shopfloor.broker.mutations import Mutations
 from shopfloor.broker.queues import Queues
 from shopfloor.broker.reports import Reports
 from shopfloor.broker.search import Search
+from shopfloor.broker.slot_view import SlotView
 from shopfloor.broker.throttles import Throttles
 from shopfloor.broker.ticks import Ticks
 from shopfloor.broker.tracking import Tracking
@@ -49,6 +50,7 @@ class Broker:
         self.batches = Batches(self.context)
         self.tracking = Tracking(self.context)
         self.throttles = Throttles(self.context)
+        self.slot_view = SlotView(self.context, self.throttles)
         self.marks = Marks(self.context, self.tracking, self.throttles)
         self.following = Following(self.batches, self.marks)
         self.jobs = Jobs(self.context, self.following)

@@ -54,6 +54,11 @@ class Throttles:
         self.active = any(known.throttles for known in (table, *self._former))
         self.without_custom = any(known.without_custom for known in (table, *self._former))
 
+    @property
+    def table(self) -> Table:
+        """The throttles that are in force."""
+        return self._table
+
     def concerns(self, job: Job) -> bool:
         """Say whether a job may need or have a slot."""
         return job.custom is not NOTHING or self.without_custom

@@ -16,6 +16,7 @@ from shopfloor.cli.places import HELP, place_commands
 from shopfloor.cli.push import push
 from shopfloor.cli.queues import queues
 from shopfloor.cli.run import serve_command
+from shopfloor.cli.slots import locks, throttles
 from shopfloor.cli.top import top
 from shopfloor.cli.work import work
 
@@ -48,6 +49,8 @@ for _command in (
     *map(place_commands, HELP),
     batch,
     cron,
+    throttles,
+    locks,
     backup,
     restore,
     doctor,

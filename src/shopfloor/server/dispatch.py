@@ -211,6 +211,14 @@ def _cron_run(peer: Peer, command: commands.CronRun) -> Verb[bytes]:
     return resp.bulk_json({"jid": (yield from peer.broker.cron.run(command.name))})
 
 
+def _throttle_list(peer: Peer, command: commands.ThrottleList) -> Verb[bytes]:
+    return resp.bulk_json({"throttles": (yield from peer.broker.slot_view.throttles())})
+
+
+def _lock_list(peer: Peer, command: commands.LockList) -> Verb[bytes]:
+    return resp.bulk_json({"locks": (yield from peer.broker.slot_view.locks(command.count))})
+
+
 def _track_set(peer: Peer, command: commands.TrackSet) -> Verb[bytes]:
     yield from peer.broker.tracking.tell(peer.session, command.report)
     return resp.OK
@@ -282,6 +290,8 @@ ROWS: Mapping[type, Row] = {
     commands.CronPause: Row(_cron_pause),
     commands.CronResume: Row(_cron_resume),
     commands.CronRun: Row(_cron_run),
+    commands.ThrottleList: Row(_throttle_list),
+    commands.LockList: Row(_lock_list),
     commands.JobGet: Row(_job_get),
     commands.JobCancel: Row(_job_cancel),
     commands.JobList: Row(_job_list),

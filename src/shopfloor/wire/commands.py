@@ -238,8 +238,20 @@ class CronRun(Struct, frozen=True):
     name: str
 
 
+class ThrottleList(Struct, frozen=True):
+    """`THROTTLE LIST` (extension)."""
+
+
+class LockList(Struct, frozen=True):
+    """`LOCK LIST [count]` (extension): those that end first."""
+
+    count: int
+
+
 Command = (
-    CronList
+    ThrottleList
+    | LockList
+    | CronList
     | CronPut
     | CronRemove
     | CronPause
@@ -294,8 +306,10 @@ EXTENSIONS = (
     "JOB CANCEL",
     "JOB GET",
     "JOB LIST",
+    "LOCK LIST",
     "QUEUE PEEK",
     "REQUEUE",
     "STORE BACKUP",
+    "THROTTLE LIST",
 )
 """What this server understands beyond Faktory, as INFO announces it."""

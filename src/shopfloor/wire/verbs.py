@@ -43,6 +43,7 @@ from shopfloor.wire.commands import (
     StoreBackup,
 )
 from shopfloor.wire.cron_verbs import read_cron
+from shopfloor.wire.slot_verbs import read_lock, read_throttle
 from shopfloor.wire.track_verbs import read_track
 
 
@@ -368,6 +369,8 @@ VERBS: Mapping[bytes, Reader] = {
     b"BATCH": lambda argument, limits: read_batch(argument),
     b"BEAT": _beat,
     b"CRON": lambda argument, limits: read_cron(argument),
+    b"LOCK": lambda argument, limits: read_lock(argument, limits.peek_jobs_max),
+    b"THROTTLE": lambda argument, limits: read_throttle(argument),
     b"END": lambda argument, limits: End(),
     b"FAIL": _fail_one,
     b"FETCH": _fetch,
