@@ -21,7 +21,8 @@ help:
 dev: ## make .venv with everything that developing needs (nothing to do: milliseconds)
 	@scripts/bootstrap
 
-demo: dev ## show the server at work with a few jobs and workers
+demo: dev ## show a small shop at work, then the server under fire with workers in two languages
+	@python examples/shop/run.py
 	@python examples/demo/run.py $(ARGS)
 
 serve: dev ## run the server in the foreground (ARGS="--help" lists its options)
