@@ -7,7 +7,7 @@ from shopfloor.config import StorageUrl
 from shopfloor.store.conformance.kind import Kind, Tuning
 from shopfloor.store.embedded import boot
 from shopfloor.store.embedded import store as embedded
-from tests import postgres
+from tests import postgres, redis_servers
 
 __all__ = [
     "CONFORMING",
@@ -16,6 +16,7 @@ __all__ = [
     "IN_PROCESS",
     "MEMORY",
     "POSTGRES",
+    "REDIS",
     "SHELVING",
     "STORES",
     "Kind",
@@ -27,8 +28,9 @@ MEMORY = Kind(name="memory", durable=False, url=lambda folder: StorageUrl("memor
 EMBEDDED = Kind(name="embedded", durable=True, url=lambda folder: StorageUrl.of_file(folder / "shopfloor.db"))
 
 POSTGRES = Kind(name="postgres", durable=True, shared=True, url=postgres.url_of)
+REDIS = Kind(name="redis", durable=True, shared=True, url=redis_servers.shared_url)
 
-STORES = (MEMORY, EMBEDDED, POSTGRES)
+STORES = (MEMORY, EMBEDDED, POSTGRES, REDIS)
 IN_PROCESS = (MEMORY, EMBEDDED)
 """Those that answer without asking another process: a thousand random lives on them take minutes and not hours."""
 DURABLE_STORES = tuple(kind for kind in STORES if kind.durable)

@@ -48,6 +48,7 @@ class BatchCare:
         """Look at every batch once: is it over, too old, past its deadline, or in need of repair?"""
         records: dict[str, Record] = yield Query(partial(self._context.store.records, BATCH))
         known = [batch.decode(record.value) for record in records.values() if record.value is not None]
+        known.sort(key=lambda one: one.created_at)  # a child that is forgotten first would change its parent
         open_children = Counter(one.parent_bid for one in known if batch.standing(one) == "open")
         now, limits = self._context.moment.now, self._context.limits
         self._seen = {bid: self._passes(bid, record.version) for bid, record in records.items()}
