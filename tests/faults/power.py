@@ -1,17 +1,22 @@
 """A disk that can lose its power: what was written since the last sync is lost, kept or torn, as the dice say.
 
-`PowerVFS` passes everything through to real files, and remembers beside them what a disk is bound to hold: for each
-file the content as of its last sync, and the writes since. `lose_power` makes of it one of the contents that a
-machine may find when it comes up again: each write since the sync is on the disk wholly, in part (by sectors of 512
-bytes) or not at all, in any order; a file that was made or removed since may be there or not.
+`PowerVFS`, for SQLite, and `PowerFiles`, for the journal beside its file, pass everything through to real files, and
+remember beside them what a disk is bound to hold: for each file the content as of its last sync, and the writes since.
+`lose_power` makes of it one of the contents that a machine may find when it comes up again: each write since the sync
+is on the disk wholly, in part (by sectors of 512 bytes) or not at all, in any order; a file that was made or removed
+since may be there or not.
 """
 
 import random
+from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Literal
 
 import apsw
 from msgspec import Struct
+
+from shopfloor.store.embedded import disk as embedded
 
 SECTOR_BYTES = 512
 LOGS = apsw.SQLITE_OPEN_WAL | apsw.SQLITE_OPEN_MAIN_JOURNAL
@@ -50,8 +55,16 @@ class Platter(Struct):
     removed: bool = False
     """It was deleted, and nothing made that last yet."""
 
+    def sync(self) -> None:
+        """Make everything so far last. The real disk need not be bothered."""
+        if self.synced is None:
+            self.synced = bytearray()
+        for write in self.since:
+            write.onto(self.synced)
+        self.since.clear()
 
-class PowerOff(apsw.IOError):
+
+class PowerOff(apsw.IOError, OSError):
     """The machine is off."""
 
 
@@ -155,17 +168,89 @@ class PowerFile(apsw.VFSFile):
         self._platter.since.append(Write(newsize, None))
 
     def xSync(self, flags: int) -> None:
-        """Make everything so far last. The real disk need not be bothered."""
+        """Make everything so far last."""
         self._disk.operate()
-        platter = self._platter
-        if platter.synced is None:
-            platter.synced = bytearray()
-        for write in platter.since:
-            write.onto(platter.synced)
-        platter.since.clear()
+        self._platter.sync()
         if self._syncs_folder:
             self._syncs_folder = False
             self._disk.sync_folder()
+
+
+class PowerFiles(embedded.Disk):
+    """The journal's way to the same `Disk`."""
+
+    def __init__(self, disk: Disk, dice: random.Random) -> None:
+        super().__init__()
+        self._disk = disk
+        self._dice = dice
+        self._platters: dict[int, Platter] = {}
+
+    def open(self, path: Path) -> int:
+        """Open a file; one that is made lasts when its folder is synced."""
+        self._disk.operate()
+        file = super().open(path)
+        self._platters[file] = self._disk.platter(str(path))
+        return file
+
+    def write(self, file: int, data: bytes, offset: int) -> None:
+        """Write."""
+        self._disk.operate()
+        super().write(file, data, offset)
+        self._platters[file].since.append(Write(offset, data))
+
+    def cut(self, file: int) -> None:
+        """Empty a file."""
+        self._disk.operate()
+        super().cut(file)
+        self._platters[file].since.append(Write(0, None))
+
+    def sync(self, file: int) -> None:
+        """Make everything so far last."""
+        self._disk.operate()
+        self._platters[file].sync()
+
+    def sync_behind(self, file: int) -> "Future[None]":
+        """Make it last some time later, or when somebody waits for it."""
+        return _Later(lambda: self.sync(file), self._dice.choice((0, 3, 20, 1000)))
+
+    def sync_folder(self, folder: Path) -> None:
+        """Make it last which files there are."""
+        self._disk.operate()
+        for platter in self._platters.values():
+            if platter.synced is None:
+                platter.synced = bytearray()
+        self._disk.sync_folder()
+
+
+class _Later(Future[None]):
+    """Something that is done when it was asked for so many times."""
+
+    def __init__(self, action: Callable[[], None], asked_max: int) -> None:
+        super().__init__()
+        self._action = action
+        self._left = asked_max
+
+    def done(self) -> bool:
+        """Do it, if the time has come."""
+        self._left -= 1
+        if self._left < 0:
+            self._do()
+        return super().done()
+
+    def result(self, timeout: float | None = None) -> None:
+        """Do it now."""
+        self._do()
+        super().result(timeout)
+
+    def _do(self) -> None:
+        if super().done():
+            return
+        try:
+            self._action()
+        except OSError as error:
+            self.set_exception(error)
+        else:
+            self.set_result(None)
 
 
 def _after(platter: Platter, loss: Loss, dice: random.Random) -> bytes | None:

@@ -4,6 +4,7 @@
 SICK_DISK_AILMENT names; an empty text is good health. So a test makes a running server's disk full, and well again.
 """
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Literal
 import apsw
 
 from shopfloor.cli.main import main
+from shopfloor.store.embedded import store as embedded
+from tests.prompt_disk import PromptDisk
 
 Ailment = Literal["", "full", "no sync", "no write"]
 Operation = Literal["write", "sync", "truncate"]
@@ -71,6 +74,39 @@ class SickFile(apsw.VFSFile):
             raise apsw.exception_for(code)
 
 
+class SickFiles(PromptDisk):
+    """The journal's way to the same disk."""
+
+    def __init__(self, examine: Examine) -> None:
+        super().__init__()
+        self._examine = examine
+
+    def write(self, file: int, data: bytes, offset: int) -> None:
+        """Write; where that fails, a part of it is there."""
+        try:
+            self._attempt("write")
+        except OSError:
+            super().write(file, data[: len(data) // 2], offset)
+            raise
+        super().write(file, data, offset)
+
+    def cut(self, file: int) -> None:
+        """Empty a file."""
+        self._attempt("truncate")
+        super().cut(file)
+
+    def sync(self, file: int) -> None:
+        """Sync."""
+        self._attempt("sync")
+        super().sync(file)
+
+    def _attempt(self, operation: Operation) -> None:
+        ailment = self._examine(operation)
+        if operation in ERRORS[ailment][0]:
+            number = errno.ENOSPC if ailment == "full" else errno.EIO
+            raise OSError(number, os.strerror(number))
+
+
 def _told(path: Path) -> Examine:
     """Read the ailment from a file at each operation."""
 
@@ -82,5 +118,7 @@ def _told(path: Path) -> Examine:
 
 
 if __name__ == "__main__":
-    vfs = SickVFS("sick", _told(Path(os.environ[VARIABLE])), default=True)
+    examined = _told(Path(os.environ[VARIABLE]))
+    vfs = SickVFS("sick", examined, default=True)
+    setattr(embedded, "Disk", lambda: SickFiles(examined))  # noqa: B010  the server makes its own
     main()

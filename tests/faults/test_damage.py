@@ -1,19 +1,21 @@
 """Damage at random places of a file: an error that says so, at the start or at the command concerned, or no harm.
 
-The end of a write-ahead log cannot be told from damage: SQLite takes what it cannot read there for a commit that was
-under way. So damage to the log may take back the last steps, all of them from some moment on, and nothing else.
+The end of a journal cannot be told from damage: the power may have gone there. So damage may take back the last step
+with durability `commit`, where every entry says that those before it are on the disk, and with `process` the last
+steps, all of them from some moment on.
 """
 
 import asyncio
 import os
 import random
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from msgspec import Struct
 
-from shopfloor.config import Settings
+from shopfloor.config import Durability, Settings
 from shopfloor.config.values import StorageUrl
 from shopfloor.core.lifecycle import Rules
 from shopfloor.errors import StoreError
@@ -21,6 +23,7 @@ from shopfloor.store.conformance.subject import Snapshot, Subject
 from shopfloor.store.embedded import boot, file
 from shopfloor.store.embedded import store as embedded
 from shopfloor.store.embedded.file import abandon
+from shopfloor.store.embedded.journal import ENDINGS
 from shopfloor.store.embedded.store import EmbeddedStore
 from tests.faults.histories import QUEUES_MAX, Step, carry_out, contents_after, random_steps, steps_done
 from tests.faults.pipeline import Pipeline, refusal
@@ -29,6 +32,7 @@ from tests.faults.processes import ServerProcess, refused_start
 SEEDS = int(os.environ.get("SHOPFLOOR_DAMAGE_SEEDS", "250"))
 STEPS = 120
 PAGE = 4096
+KINDS = ("bytes", "stretch", "zeros", "page", "cut")
 STORE_ERROR = 4
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
@@ -50,20 +54,20 @@ def _often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(boot, "WARM_JOBS_MIN", 2)
 
 
-def _make(folder: Path) -> EmbeddedStore:
+def _make(folder: Path, durability: Durability = "process") -> EmbeddedStore:
     settings = Settings(
         storage=StorageUrl.of_file(folder / "shopfloor.db"),
-        durability="process",
+        durability=durability,
         queues_max=QUEUES_MAX,
         hot_jobs_max=10,
     )
     return EmbeddedStore(settings, Rules())
 
 
-def _original(folder: Path, seed: int, *, closed: bool) -> Original:
+def _original(folder: Path, seed: int, *, closed: bool, durability: Durability = "process") -> Original:
     """Make a file as a stop of the server leaves it, or as its death does."""
     live = folder / "live"
-    store = _make(live)
+    store = _make(live, durability)
     asyncio.run(store.open())
     steps = random_steps(random.Random(seed), STEPS)
     for step in steps:
@@ -76,12 +80,14 @@ def _original(folder: Path, seed: int, *, closed: bool) -> Original:
     return Original(folder / "whole", steps, contents_after(steps))
 
 
-def _harm(path: Path, dice: random.Random) -> None:
+def _harm(path: Path, dice: random.Random, kinds: Sequence[str] = KINDS) -> None:
     """Overwrite some bytes, a stretch, or a page by another one of the same file, or cut the file off."""
     content = bytearray(path.read_bytes())
     at = dice.randrange(len(content))
-    kind = dice.choice(("bytes", "stretch", "zeros", "page", "cut"))
-    if kind == "bytes":
+    kind = dice.choice(kinds)
+    if kind == "byte":
+        content[at] ^= dice.randrange(1, 256)
+    elif kind == "bytes":
         for _ in range(dice.choice((1, 3, 20))):
             content[dice.randrange(len(content))] = dice.randrange(256)
     elif kind == "stretch":
@@ -97,28 +103,65 @@ def _harm(path: Path, dice: random.Random) -> None:
 
 
 @pytest.mark.parametrize("closed", [True, False], ids=["stopped", "killed"])
-@pytest.mark.parametrize("name", ["shopfloor.db", "shopfloor.db-wal"])
-def test_damage_is_an_error_or_no_harm(tmp_path: Path, name: str, closed: bool) -> None:
-    if closed and name.endswith("-wal"):
-        pytest.skip("a stopped server leaves no log")
+def test_damage_to_the_tables_is_an_error_or_no_harm(tmp_path: Path, closed: bool) -> None:
     originals = [_original(tmp_path / str(seed), seed, closed=closed) for seed in range(3)]
-    noticed = 0
-    for seed in range(SEEDS):
-        dice = random.Random(seed)
-        original = dice.choice(originals)
-        folder = tmp_path / "harmed"
-        shutil.copytree(original.folder, folder)
-        _harm(folder / name, dice)
-        try:
-            noticed += _is_noticed(folder, original, may_go_back=name.endswith("-wal"))
-        except BaseException as error:
-            error.add_note(f"seed {seed}")
-            raise
-        shutil.rmtree(folder)
-    assert name.endswith("-wal") or noticed > SEEDS // 10
+    assert Judge(tmp_path, originals).count_noticed("shopfloor.db") > SEEDS // 10
 
 
-def _is_noticed(folder: Path, original: Original, *, may_go_back: bool) -> bool:
+def test_damage_to_the_log_of_the_tables_is_an_error_or_no_harm(tmp_path: Path) -> None:
+    """What a log loses the journal has, unless a flush came between."""
+    originals = [_original(tmp_path / str(seed), seed, closed=False) for seed in range(3)]
+    Judge(tmp_path, originals).count_noticed("shopfloor.db-wal")
+
+
+@pytest.mark.parametrize(
+    ("durability", "kinds", "steps_lost_max"), [("commit", ("byte",), 1), ("process", KINDS, STEPS)]
+)
+def test_damage_to_the_journal_is_an_error_or_takes_back_the_end(
+    tmp_path: Path, durability: Durability, kinds: Sequence[str], steps_lost_max: int
+) -> None:
+    originals = [_original(tmp_path / str(seed), seed, closed=False, durability=durability) for seed in range(3)]
+    judge = Judge(tmp_path, originals, SEEDS // 2, kinds, steps_lost_max)
+    assert sum(judge.count_noticed(f"shopfloor.db{ending}") for ending in ENDINGS) > SEEDS // 10
+
+
+class Judge:
+    """Harms copies of some files, and looks at what is made of them."""
+
+    def __init__(
+        self,
+        folder: Path,
+        originals: list[Original],
+        seeds: int = SEEDS,
+        kinds: Sequence[str] = KINDS,
+        steps_lost_max: int = 0,
+    ) -> None:
+        self._folder = folder / "harmed"
+        self._originals = originals
+        self._seeds = seeds
+        self._kinds = kinds
+        self._steps_lost_max = steps_lost_max
+
+    def count_noticed(self, name: str) -> int:
+        """Count how often it was refused to read what is there, or some of it."""
+        noticed = 0
+        for seed in range(self._seeds):
+            dice = random.Random(seed)
+            original = dice.choice(self._originals)
+            shutil.copytree(original.folder, self._folder)
+            path = self._folder / name
+            try:
+                if path.stat().st_size:
+                    _harm(path, dice, self._kinds)
+                    noticed += _is_noticed(self._folder, original, self._steps_lost_max)
+            except BaseException as error:
+                error.add_note(f"seed {seed}, {name}")
+                raise
+            shutil.rmtree(self._folder)
+        return noticed
+
+
+def _is_noticed(folder: Path, original: Original, steps_lost_max: int) -> bool:
     """Read everything; answer whether that ended in an error, and fail where what was read is wrong."""
     store = _make(folder)
     subject: Subject | None = None
@@ -128,15 +171,15 @@ def _is_noticed(folder: Path, original: Original, *, may_go_back: bool) -> bool:
     except StoreError:
         return True
     finally:
+        store._end_journal()
         if store._connection is not None:
             abandon(store._connection)
         if subject is not None:
             subject._runner.close()
     if found != original.contents:
-        assert may_go_back, "something is missing, or wrong"
-        assert any(found == contents_after(original.steps[:number]) for number in steps_done(store, original.steps)), (
-            "no moment was like this"
-        )
+        possible = [number for number in steps_done(store, original.steps) if STEPS - number <= steps_lost_max]
+        assert possible, "something is missing, or wrong"
+        assert any(found == contents_after(original.steps[:number]) for number in possible), "no moment was like this"
     return False
 
 

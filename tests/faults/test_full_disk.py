@@ -21,7 +21,7 @@ from shopfloor.store.embedded.store import EmbeddedStore
 from tests.faults.histories import QUEUES_MAX, carry_out, contents_after, random_steps
 from tests.faults.pipeline import Pipeline, line, refusal
 from tests.faults.processes import ServerProcess
-from tests.faults.sick_disk import VARIABLE, Ailment, Operation, SickVFS
+from tests.faults.sick_disk import VARIABLE, Ailment, Operation, SickFiles, SickVFS
 
 pytestmark = [
     pytest.mark.faults,
@@ -87,7 +87,7 @@ def _play(folder: Path, dice: random.Random, disk: Disk, durability: str) -> Non
         queues_max=QUEUES_MAX,
         hot_jobs_max=10,
     )
-    subject = Subject(lambda: EmbeddedStore(settings, Rules(), vfs=vfs.name))
+    subject = Subject(lambda: EmbeddedStore(settings, Rules(), vfs.name, SickFiles(disk)))
     for number, step in enumerate(steps):
         while True:
             try:
@@ -174,7 +174,7 @@ def _fill(ballast: Path) -> None:
 def _check_a_full_disk(pipe: Pipeline, fill: Callable[[], object], heal: Callable[[], object]) -> None:
     """Push, fill the disk, see that writes are refused and reads are not, make room, and push the same again."""
     first = {"jid": "job-00001", "jobtype": "W", "args": [1], "queue": "q"}
-    second = {"jid": "job-00002", "jobtype": "W", "args": ["x" * 100_000], "queue": "q"}
+    second = {"jid": "job-00002", "jobtype": "W", "args": ["x" * 600_000], "queue": "q"}
     assert pipe.ask("PUSH", first) == "OK"
     fill()
     assert refusal(pipe.ask("PUSH", second)).endswith("shopfloor.db: the disk is full")

@@ -24,7 +24,7 @@ from shopfloor.store.embedded import store as embedded
 from shopfloor.store.embedded.check import check
 from shopfloor.store.embedded.store import EmbeddedStore
 from tests.faults.histories import QUEUES_MAX, Step, carry_out, contents_after, random_steps, steps_done
-from tests.faults.power import Disk, Loss, PowerOff, PowerVFS
+from tests.faults.power import Disk, Loss, PowerFiles, PowerOff, PowerVFS
 
 SEEDS = int(os.environ.get("SHOPFLOOR_POWER_SEEDS", "60"))
 STEPS = 60
@@ -166,7 +166,9 @@ class Case:
             queues_max=QUEUES_MAX,
             hot_jobs_max=10,
         )
-        return EmbeddedStore(settings, Rules(), vfs=None if disk is None else self._register(disk))
+        if disk is None:
+            return EmbeddedStore(settings, Rules())
+        return EmbeddedStore(settings, Rules(), self._register(disk), PowerFiles(disk, self._dice))
 
     def _new_life(self) -> Path:
         folder = self._folder / str(next(self._lives))
@@ -177,6 +179,7 @@ class Case:
 def _give_up(store: EmbeddedStore, disk: Disk) -> None:
     """Let go of the file as a machine without power does: nothing more is written."""
     disk.is_off = True
+    store._end_journal()
     connection = store._connection
     if connection is not None:
         with contextlib.suppress(PowerOff):

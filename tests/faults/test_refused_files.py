@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from shopfloor.store.embedded.journal import SLOTS
 from tests.faults.pipeline import Pipeline, line
 from tests.faults.processes import ServerProcess, refused_start
 
@@ -128,9 +129,34 @@ def test_a_log_that_has_gone(folder: Path, rest: int | None) -> None:
     assert count_jobs(folder) == JOBS
 
 
-def test_a_stopped_server_needs_no_log(folder: Path) -> None:
-    file = fill(folder, kill=False)
-    assert not file.with_name("shopfloor.db-wal").exists()
+@pytest.mark.parametrize("slot", range(SLOTS))
+def test_a_part_of_the_journal_that_has_gone(folder: Path, slot: int) -> None:
+    """Which of its files are in use, nobody need know who tidies up."""
+    file = fill(folder, kill=True)
+    gone = file.with_name(f"shopfloor.db.journal-{slot}")
+    gone.rename(folder.parent / "kept")
+    wanted = f"{gone} is missing, and what was done last is in it: put it back, or restore a backup"
+    assert complaint(folder) == wanted
+    assert complaint(folder) == wanted
+    (folder.parent / "kept").rename(gone)
+    assert count_jobs(folder) == JOBS
+
+
+def test_a_journal_that_was_emptied(folder: Path) -> None:
+    file = fill(folder, kill=True)
+    used = file.with_name("shopfloor.db.journal-0")
+    kept = shutil.copyfile(used, folder.parent / "kept")
+    os.truncate(used, 0)
+    wanted = f"{file} is damaged: entry 1 of the journal is damaged or missing: restore a backup"
+    assert complaint(folder) == wanted
+    assert complaint(folder) == wanted
+    shutil.copyfile(kept, used)
+    assert count_jobs(folder) == JOBS
+
+
+def test_a_stopped_server_leaves_one_file(folder: Path) -> None:
+    fill(folder, kill=False)
+    assert [path.name for path in folder.iterdir()] == ["shopfloor.db"]
     assert count_jobs(folder) == JOBS
 
 

@@ -17,7 +17,7 @@ from shopfloor.store.embedded.store import EmbeddedStore
 from tests.faults.histories import QUEUES_MAX, Step, carry_out, contents_after, random_steps
 from tests.faults.pipeline import Pipeline, refusal
 from tests.faults.processes import ServerProcess
-from tests.faults.sick_disk import VARIABLE, Ailment, Operation, SickVFS
+from tests.faults.sick_disk import VARIABLE, Ailment, Operation, SickFiles, SickVFS
 from tests.jobs import job
 
 pytestmark = [
@@ -67,7 +67,7 @@ def _play(folder: Path, dice: random.Random, durability: str) -> None:
         durability="commit" if durability == "commit" else "process",
         queues_max=QUEUES_MAX,
     )
-    subject = Subject(lambda: EmbeddedStore(settings, Rules(), vfs=vfs.name))
+    subject = Subject(lambda: EmbeddedStore(settings, Rules(), vfs.name, SickFiles(disk)))
     disk.fails_at = disk.syncs + dice.randrange(1, 60 if durability == "commit" else 8)
     steps = random_steps(dice, 60)
     done = 0

@@ -40,7 +40,7 @@ from shopfloor.store.port import Committed, Reserve, Store
 from shopfloor.store.postgres.store import PostgresStore
 from tests.jobs import NOW, job
 from tests.simulation.plain import PlainStore
-from tests.store.failing_file import FailingFiles
+from tests.store.failing_file import FailingDisk, FailingFiles
 from tests.stores import POSTGRES, Tuning, part_of
 
 QUEUES_MAX = 3
@@ -191,7 +191,7 @@ class EmbeddedHistories(Histories):
             hot_jobs_max=1,
             durability="process",
         )
-        return EmbeddedStore(wanted, Rules(), vfs=self.files.name)
+        return EmbeddedStore(wanted, Rules(), self.files.name, FailingDisk(self.files))
 
     @rule()
     def restart(self) -> None:

@@ -1,6 +1,10 @@
-"""A file system for SQLite that refuses to write on cue, as a full disk does."""
+"""A disk that refuses to write on cue, as a full one does: for SQLite, and for the journal beside its file."""
+
+import errno
 
 import apsw
+
+from tests.prompt_disk import PromptDisk
 
 
 class FailingFiles(apsw.VFS):
@@ -21,17 +25,18 @@ class FailingFiles(apsw.VFS):
         """Refuse no more."""
         self._writes_until, self._failures = -1, 0
 
-    def check(self) -> None:
-        """A write comes: raise where it is to be refused."""
+    def refuses(self) -> bool:
+        """A write comes: say whether it is to be refused."""
         if self._writes_until < 0:
-            return
+            return False
         if self._writes_until:
             self._writes_until -= 1
-            return
-        if self._failures:
-            self._failures -= 1
-            self.refused += 1
-            raise apsw.FullError("the disk is full, on cue")
+            return False
+        if not self._failures:
+            return False
+        self._failures -= 1
+        self.refused += 1
+        return True
 
     def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> "FailingFile":
         """Open one of the files."""
@@ -47,5 +52,21 @@ class FailingFile(apsw.VFSFile):
 
     def xWrite(self, data: bytes, offset: int) -> None:
         """Write, or be refused."""
-        self._files.check()
+        if self._files.refuses():
+            raise apsw.FullError("the disk is full, on cue")
         super().xWrite(data, offset)
+
+
+class FailingDisk(PromptDisk):
+    """The journal's way to the same files. Of a write that is refused, the first half is there."""
+
+    def __init__(self, files: FailingFiles) -> None:
+        super().__init__()
+        self._files = files
+
+    def write(self, file: int, data: bytes, offset: int) -> None:
+        """Write, or be refused."""
+        if self._files.refuses():
+            super().write(file, data[: len(data) // 2], offset)
+            raise OSError(errno.ENOSPC, "no space left on device")
+        super().write(file, data, offset)

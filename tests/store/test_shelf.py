@@ -7,7 +7,7 @@ import pytest
 
 from shopfloor.config import Settings
 from shopfloor.config.values import StorageUrl
-from shopfloor.core.changes import Clear, Put, Take, Transition
+from shopfloor.core.changes import Clear, Count, Put, Take, Transition
 from shopfloor.core.lifecycle import Rules
 from shopfloor.errors import StoreUnavailable
 from shopfloor.store.conformance.subject import Subject
@@ -16,8 +16,8 @@ from shopfloor.store.embedded import store as embedded
 from shopfloor.store.memory.store import MemoryStore
 from shopfloor.store.port import Reserve
 from shopfloor.store.state import state
-from tests.jobs import job
-from tests.store.failing_file import FailingFiles
+from tests.jobs import DAY, job
+from tests.store.failing_file import FailingDisk, FailingFiles
 
 
 @pytest.fixture
@@ -34,9 +34,15 @@ def shelving(tmp_path: Path, files: FailingFiles, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(embedded, "FOLD_STEPS", 1)
     monkeypatch.setattr(boot, "WARM_JOBS_MIN", 1)
     wanted = Settings(storage=StorageUrl.of_file(tmp_path / "shopfloor.db"), hot_jobs_max=1, durability="process")
-    subject = Subject(lambda: embedded.EmbeddedStore(wanted, Rules(), vfs=files.name))
+    subject = Subject(lambda: embedded.EmbeddedStore(wanted, Rules(), files.name, FailingDisk(files)))
     yield subject
     subject.close()
+
+
+def _grow_old(shelving: Subject) -> None:
+    """Let enough happen for every job to get its row: each round is a segment, and a fold is two segments behind."""
+    for _ in range(3):
+        shelving.do(Count("processed", DAY))
 
 
 UNDONE: list[tuple[list[Transition], list[Reserve]]] = [
@@ -53,6 +59,7 @@ def test_a_commit_that_is_undone_leaves_a_shelved_queue_in_order(
     shelving: Subject, files: FailingFiles, transitions: list[Transition], requests: list[Reserve]
 ) -> None:
     shelving.put(*map(job, "abcdef"))
+    _grow_old(shelving)
     before = shelving.snapshot()
     files.arm(0, 1000)
     with pytest.raises(StoreUnavailable):
@@ -82,6 +89,7 @@ def test_a_damaged_job_at_the_head_of_a_queue_stops_that_queue_alone(shelving: S
     for jid in ("a", "b", "c"):
         shelving.do(Put(job(jid), "queued"))
     shelving.do(Put(job("x", queue="other"), "queued"))
+    _grow_old(shelving)
     store = shelving.store
     assert isinstance(store, embedded.EmbeddedStore)
     assert store._connection is not None

@@ -9,7 +9,7 @@ import apsw
 from shopfloor.core.changes import Record
 from shopfloor.core.job import QUEUED, WORKING
 from shopfloor.errors import StoreDamaged
-from shopfloor.store.embedded import journal, rows
+from shopfloor.store.embedded import rows
 from shopfloor.store.embedded.file import doubt, our_words
 from shopfloor.store.embedded.shelf import FileShelf
 from shopfloor.store.state.queue import Queue
@@ -28,7 +28,6 @@ def warm_jobs(state: State, hot_jobs_max: int) -> int:
 def read_back(connection: apsw.Connection, path: Path, state: State, shelf: FileShelf, hot_jobs_max: int) -> None:
     """Fill an empty state with what the file says; raise `StoreDamaged` where it contradicts itself."""
     with our_words(path), doubt(path):
-        journal.replay(connection)
         _check_small_tables(connection)
         for name, paused in connection.execute("SELECT name, paused FROM queues"):
             queue = state.queues[name] = Queue(name)

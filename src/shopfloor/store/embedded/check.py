@@ -5,17 +5,9 @@ from pathlib import Path
 import apsw
 
 from shopfloor.errors import StoreDamaged, StoreError
-from shopfloor.store.embedded import journal, rows
-from shopfloor.store.embedded.file import (
-    APPLICATION_ID,
-    FORMAT,
-    abandon,
-    check_sqlite,
-    connect,
-    disconnect,
-    doubt,
-    our_words,
-)
+from shopfloor.store.embedded import rows
+from shopfloor.store.embedded.file import APPLICATION_ID, FORMAT, abandon, check_sqlite, connect, doubt, our_words
+from shopfloor.store.embedded.recovery import tidy
 
 
 def check(path: Path) -> dict[str, str | int]:
@@ -25,10 +17,10 @@ def check(path: Path) -> dict[str, str | int]:
     """
     if not path.exists():
         raise StoreError(f"{path} does not exist")
-    connection = connect(path, "FULL")
+    replayed = tidy(path)
+    connection = connect(path, "NORMAL")
     try:
         with our_words(path), doubt(path):
-            replayed = journal.replay(connection)
             problem = next(connection.execute("PRAGMA integrity_check(1)"))[0]
             if problem != "ok":
                 raise StoreDamaged(f"{path} is damaged: {problem}")
@@ -39,7 +31,7 @@ def check(path: Path) -> dict[str, str | int]:
                 "replayed": replayed,
             }
             facts |= _jobs(connection)
-            disconnect(connection)
+            connection.close()
     except BaseException:
         abandon(connection)
         raise

@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 import apsw
 import msgspec
+from msgspec import Struct
 
 from shopfloor.errors import StoreDamaged, StoreError, StoreLocked, StoreTooNew, StoreUnavailable
 
@@ -17,13 +18,26 @@ APPLICATION_ID: Final = 0x53464C52
 SQLITE_VERSION_MIN: Final = (3, 51, 3)
 """Older ones have a bug that can corrupt a database in WAL mode."""
 CACHE_KIBIBYTES: Final = 65_536
-CHECKPOINT_PAGES: Final = 16_000
-"""The write-ahead log is copied into the file when it has grown to 64 MB: rarely, and not for long.
+CHECKPOINT_PAGES: Final = 4_000
+"""The write-ahead log is copied into the file when it has grown to 16 MB: rarely, and not for long.
 
 The store does that itself. SQLite, left alone, would do it behind a commit and keep a failed sync to itself.
 """
 
-Synchronous = Literal["FULL", "NORMAL", "OFF"]
+Synchronous = Literal["NORMAL", "OFF"]
+"""How SQLite is opened. NORMAL: a transaction outlives the process; only within `synced` the power, too."""
+
+
+class Marks(Struct, frozen=True):
+    """What the file says of the journal beside it."""
+
+    is_open: bool = False
+    """A server had it open, and did not close it."""
+    generation: int = 0
+    """The salt of the entries that are not in the tables yet; 0 where there is no journal."""
+    folded: int = 0
+    """The number of the last entry that the tables have."""
+
 
 _TABLES: Final = """
 CREATE TABLE jobs (
@@ -46,13 +60,13 @@ CREATE TABLE records (
 CREATE TABLE locks (key TEXT PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE totals (name TEXT, day TEXT, count INTEGER NOT NULL, PRIMARY KEY (name, day)) WITHOUT ROWID;
 CREATE TABLE marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-INSERT INTO marks (name, value) VALUES ('open', 0), ('jobs', 0);
-CREATE TABLE journal (number INTEGER PRIMARY KEY, checksum INTEGER NOT NULL, entry BLOB NOT NULL);
+INSERT INTO marks (name, value) VALUES ('open', 0), ('jobs', 0), ('generation', 0), ('folded', 0);
 """
 
-_MARK_OPEN: Final = "UPDATE marks SET value = ? WHERE name = 'open'"
+_MARK: Final = "UPDATE marks SET value = ? WHERE name = ?"
+_MARKS: Final = "SELECT name, value FROM marks"
 
-TABLES: Final = ("jobs", "queues", "records", "locks", "totals", "journal")
+TABLES: Final = ("jobs", "queues", "records", "locks", "totals")
 """Those that hold what the store was told."""
 
 
@@ -106,7 +120,8 @@ def our_words(path: Path) -> Iterator[None]:
 def connect(path: Path, synchronous: Synchronous, vfs: str | None = None) -> apsw.Connection:
     """Open the file for this process alone, and make it where there is none; raise a `StoreError` where that cannot be.
 
-    Whoever connects ends with `disconnect`, or with `abandon` where the file is not to be touched any more.
+    Whoever connects closes the connection when the marks say that the file is whole (its log is then copied into it),
+    or ends with `abandon`.
     """
     check_sqlite()
     with our_words(path), doubt(path):
@@ -124,14 +139,33 @@ def connect(path: Path, synchronous: Synchronous, vfs: str | None = None) -> aps
     return connection
 
 
-def disconnect(connection: apsw.Connection) -> None:
-    """Close the file, whole: the log is copied into it. Where that fails the log stays, and nothing is lost."""
+@contextmanager
+def synced(connection: apsw.Connection) -> Iterator[None]:
+    """Let transactions in a block outlive the loss of power, unless nothing is ever to be synced."""
+    level = connection.pragma("synchronous")
+    if level:
+        connection.execute("PRAGMA synchronous = FULL")
     try:
-        connection.execute(_MARK_OPEN, (0,))
-    except apsw.Error:
-        abandon(connection)
-        raise
-    connection.close()
+        yield
+    finally:
+        connection.execute(f"PRAGMA synchronous = {level}")
+
+
+def marks(connection: apsw.Connection) -> Marks:
+    """Read the marks."""
+    found = dict(connection.execute(_MARKS))
+    return Marks(bool(found["open"]), found["generation"], found["folded"])
+
+
+def put_marks(connection: apsw.Connection, wanted: Marks) -> None:
+    """Write the marks, in the transaction that makes them true."""
+    known = {"open": int(wanted.is_open), "generation": wanted.generation, "folded": wanted.folded}
+    connection.executemany(_MARK, [(value, name) for name, value in known.items()])
+
+
+def mark_folded(connection: apsw.Connection, number: int) -> None:
+    """Write down that the tables have all entries up to a number."""
+    connection.execute(_MARK, (number, "folded"))
 
 
 def abandon(connection: apsw.Connection) -> None:
@@ -191,22 +225,18 @@ def _identify(connection: apsw.Connection, path: Path) -> None:
     if version != FORMAT:
         raise StoreTooNew(f"{path} has format {version}, this version of Shopfloor knows up to {FORMAT}")
     log = log_of(path)
-    ((is_open,),) = connection.execute("SELECT value FROM marks WHERE name = 'open'")
-    if is_open and not (log.exists() and log.stat().st_size):
+    if marks(connection).is_open and not (log.exists() and log.stat().st_size):
         raise StoreDamaged(f"{log} is missing, and what was done last is in it: put it back, or restore a backup")
 
 
 def _take_over(connection: apsw.Connection, synchronous: Synchronous) -> None:
-    """Own the file: no other process can even read it, so its pages may be kept in memory for good.
-
-    The mark says in the file itself that there is a log beside it.
-    """
+    """Own the file: no other process can even read it, so its pages may be kept in memory for good."""
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
     connection.wal_autocheckpoint(0)
-    connection.execute(_MARK_OPEN, (1,))
-    connection.wal_checkpoint()
+    connection.execute("BEGIN EXCLUSIVE")
+    connection.execute("COMMIT")
 
 
 def sync_folder(folder: Path) -> None:

@@ -1,117 +1,160 @@
-"""Folding: what the journal touched since the last fold, and writing what of it still exists to the tables."""
+"""Folding: what the journal says of a stretch of time, and writing what of it still counts to the tables."""
 
 from collections.abc import Sequence
+from typing import Any, Final
 
 import apsw
 
-from shopfloor.core.changes import SOFT_KINDS
-from shopfloor.core.job import Held
-from shopfloor.store.embedded import journal, rows
-from shopfloor.store.state.state import State
-from shopfloor.store.state.steps import (
-    Amended,
-    Counted,
-    Inserted,
-    Locked,
-    Noted,
-    QueueForgotten,
-    QueueMade,
-    QueuePaused,
-    Removed,
-    Reserved,
-    Step,
-)
+from shopfloor.core.changes import Record
+from shopfloor.core.job import WORKING, Held
+from shopfloor.store.embedded import rows
+from shopfloor.store.embedded.entries import Reservation, Round
+
+PUT_RECORD: Final = "INSERT OR REPLACE INTO records (kind, id, value, version) VALUES (?, ?, ?, ?)"
+DROP_RECORD: Final = "DELETE FROM records WHERE kind = ? AND id = ?"
+PUT_LOCK: Final = "INSERT OR REPLACE INTO locks (key, owner, until) VALUES (?, ?, ?)"
+DROP_LOCK: Final = "DELETE FROM locks WHERE key = ?"
+PUT_TOTAL: Final = "INSERT OR REPLACE INTO totals (name, day, count) VALUES (?, ?, ?)"
+PUT_QUEUE: Final = "INSERT OR REPLACE INTO queues (name, paused) VALUES (?, ?)"
+DROP_QUEUE: Final = "DELETE FROM queues WHERE name = ?"
 
 
 class Touched:
-    """What the tables do not say yet, because only the journal has it."""
+    """What some rounds in a row come to, as of the last of them; jobs that came and went meanwhile are not in it."""
 
     def __init__(self) -> None:
-        self.fresh: dict[int, str] = {}
-        """Jobs by position that have no row."""
-        self.changed: dict[int, str] = {}
-        """Jobs by position whose row is out of date."""
-        self.gone: list[int] = []
-        """Positions whose row is to be deleted."""
-        self.records: set[tuple[str, str]] = set()
-        self.locks: set[str] = set()
-        self.totals: set[tuple[str, str]] = set()
-        self.queues: set[str] = set()
-        self.steps = 0
+        self.fresh: dict[int, Held] = {}
+        """Jobs by position that had no row before, as they came; `changed` may have their reservation."""
+        self.changed: dict[int, Reservation] = {}
+        self.gone: set[int] = set()
+        """Positions of jobs that left and were here before."""
+        self.totals: dict[tuple[str, str], int] = {}
+        self.records: dict[tuple[str, str], Record | None] = {}
+        self.locks: dict[str, tuple[str, float] | None] = {}
+        self.queues: dict[str, bool | None] = {}
 
-    def note(self, steps: Sequence[Step]) -> None:
-        """The journal got these steps."""
-        self.steps += len(steps)
-        for step in steps:
-            kind = type(step)
-            if kind is Inserted:
-                self.fresh[step.held.position] = step.held.job.jid  # type: ignore[union-attr]
-            elif kind is Reserved or kind is Amended:
-                after: Held = step.after  # type: ignore[union-attr, assignment]
-                if after.position not in self.fresh:
-                    self.changed[after.position] = after.job.jid
-            elif kind is Removed:
-                self._removed(step.held.position)  # type: ignore[union-attr]
-            elif kind is Counted:
-                self.totals.add((step.name, step.day))  # type: ignore[union-attr]
-            else:
-                self._noted(step)
+    def note(self, later: "Round | Touched") -> None:
+        """Then this was done, by a round or by several."""
+        fresh, changed = self.fresh, self.changed
+        fresh.update(later.fresh)
+        changed.update(later.changed)
+        for position in later.gone:
+            changed.pop(position, None)
+            if fresh.pop(position, None) is None:
+                self.gone.add(position)
+        if later.totals:
+            self.totals.update(later.totals)
+        if later.records:
+            self.records.update(later.records)
+        if later.locks:
+            self.locks.update(later.locks)
+        if later.queues:
+            self.queues.update(later.queues)
 
-    def write(self, connection: apsw.Connection, state: State) -> list[Held]:
-        """Bring the tables up to date and empty the journal, in one transaction; answer the jobs that got a row."""
-        fresh = [held for position, jid in self.fresh.items() if _is_at(held := state.jobs[jid], position)]
-        changed = [held for position, jid in self.changed.items() if _is_at(held := state.jobs[jid], position)]
-        with connection:
-            connection.executemany(rows.DELETE, [(position,) for position in self.gone])
-            connection.executemany(rows.INSERT, [rows.sealed(rows.to_row(held)) for held in fresh])
-            connection.executemany(rows.UPDATE, map(rows.to_update, changed))
-            connection.execute(rows.COUNT, (len(fresh) - len(self.gone),))
-            self._write_small(connection, state)
-            connection.execute("DELETE FROM journal")
-        return fresh
+    def jobs(self) -> list[Held]:
+        """List the jobs that want a row."""
+        return [reserved(held, self.changed.get(position)) for position, held in self.fresh.items()]
 
-    def _write_small(self, connection: apsw.Connection, state: State) -> None:
-        for key in self.records:
-            record = state.record(*key)
-            if record.value is None:
-                connection.execute(journal.DROP_RECORD, key)
-            else:
-                connection.execute(journal.PUT_RECORD, (*key, record.value, record.version))
-        for name in self.locks:
-            lock = state.locks.get(name)
-            if lock is None:
-                connection.execute(journal.DROP_LOCK, (name,))
-            else:
-                connection.execute(journal.PUT_LOCK, (name, *lock))
-        for name in self.queues:
-            queue = state.queues.get(name)
-            if queue is None:
-                connection.execute(journal.DROP_QUEUE, (name,))
-            else:
-                connection.execute(journal.PUT_QUEUE, (name, queue.paused))
-        for total, day in self.totals:
-            count = state.days[total, day]
-            connection.execute(PUT_TOTAL, (total, day, count))
-
-    def _removed(self, position: int) -> None:
-        if self.fresh.pop(position, None) is None:
-            self.changed.pop(position, None)
-            self.gone.append(position)
-
-    def _noted(self, step: Step) -> None:
-        match step:
-            case Noted():
-                if step.key[0] not in SOFT_KINDS:
-                    self.records.add(step.key)
-            case Locked():
-                self.locks.add(step.key)
-            case QueueMade() | QueueForgotten() | QueuePaused():
-                self.queues.add(step.queue.name)
+    def reservations(self) -> list[Reservation]:
+        """List what is to be changed in rows that were there before."""
+        return [reservation for position, reservation in self.changed.items() if position not in self.fresh]
 
 
-PUT_TOTAL = "INSERT OR REPLACE INTO totals (name, day, count) VALUES (?, ?, ?)"
+class Fold:
+    """A stretch of time on its way into the tables, in as many slices as one likes; the last one has `small` as well.
+
+    `newer` is what came right behind it. A job that left then gets no row, and what has a newer reservation gets that:
+    whoever replays those entries comes to the same end. So they must be on the disk before a slice is.
+    """
+
+    def __init__(self, touched: Touched, newer: Touched | None = None) -> None:
+        later = newer or Touched()
+        unborn = later.gone & touched.fresh.keys()
+        later.gone -= unborn
+        self.small = touched
+        self.deletes = list(touched.gone)
+        self.jobs = [
+            reserved(held, later.changed.pop(position, None) or touched.changed.get(position))
+            for position, held in touched.fresh.items()
+            if position not in unborn
+        ]
+        self.updates = [
+            reservation
+            for reservation in touched.reservations()
+            if reservation[-1] not in later.gone and reservation[-1] not in later.changed
+        ]
+        self.size = len(self.deletes) + len(self.jobs) + len(self.updates)
+        self.done = 0
+
+    def write(self, connection: apsw.Connection, begin: int, end: int) -> list[Held]:
+        """Bring the rows of jobs up to date, those from `begin` to `end`; answer the jobs that got one."""
+        deletes, begin, end = _part(self.deletes, begin, end)
+        jobs, begin, end = _part(self.jobs, begin, end)
+        updates, _, _ = _part(self.updates, begin, end)
+        if deletes:
+            connection.executemany(rows.DELETE, [(position,) for position in deletes])
+        if jobs:
+            connection.executemany(rows.INSERT, map(rows.to_row, jobs))
+        if updates:
+            connection.executemany(rows.UPDATE, updates)
+        if len(jobs) != len(deletes):
+            connection.execute(rows.COUNT, (len(jobs) - len(deletes),))
+        return jobs
+
+    def rest(self) -> "Fold":
+        """What is still to be written, as something of its own."""
+        rest = Fold(Touched())
+        rest.small = self.small
+        rest.deletes, begin, end = _part(self.deletes, self.done, self.size)
+        rest.jobs, begin, end = _part(self.jobs, begin, end)
+        rest.updates, _, _ = _part(self.updates, begin, end)
+        rest.size = self.size - self.done
+        return rest
 
 
-def _is_at(held: Held, position: int) -> bool:
-    assert held.position == position
-    return True
+def reserved(held: Held, reservation: Reservation | None) -> Held:
+    """Answer a job as it is with a reservation."""
+    if reservation is None:
+        return held
+    wid, reserved_at, expires_at, cancelled, position = reservation
+    return Held(held.job, WORKING, 0.0, position, wid, reserved_at, expires_at, cancelled)
+
+
+def replay(connection: apsw.Connection, touched: Touched) -> None:
+    """Carry a journal into tables that may have a part of it already: a fold may have been under way."""
+    before = connection.total_changes()
+    stale = [(position,) for position in (*touched.gone, *touched.fresh)]
+    connection.executemany(rows.DELETE, stale)
+    removed = connection.total_changes() - before
+    jobs = touched.jobs()
+    connection.executemany(rows.INSERT, map(rows.to_row, jobs))
+    connection.executemany(rows.UPDATE, touched.reservations())
+    connection.execute(rows.COUNT, (len(jobs) - removed,))
+    write_small(connection, touched)
+
+
+def write_small(connection: apsw.Connection, touched: Touched) -> None:
+    """Write everything that is not a job."""
+    for key, record in touched.records.items():
+        if record is None:
+            connection.execute(DROP_RECORD, key)
+        else:
+            connection.execute(PUT_RECORD, (*key, record.value, record.version))
+    for name, lock in touched.locks.items():
+        if lock is None:
+            connection.execute(DROP_LOCK, (name,))
+        else:
+            connection.execute(PUT_LOCK, (name, *lock))
+    for name, paused in touched.queues.items():
+        if paused is None:
+            connection.execute(DROP_QUEUE, (name,))
+        else:
+            connection.execute(PUT_QUEUE, (name, paused))
+    for day, count in touched.totals.items():
+        connection.execute(PUT_TOTAL, (*day, count))
+
+
+def _part(items: Sequence[Any], begin: int, end: int) -> tuple[list[Any], int, int]:
+    """Cut a part out of the first of several lists that follow each other; answer what it is in those behind."""
+    length = len(items)
+    return list(items[max(0, begin) : max(0, end)]), begin - length, end - length

@@ -1,146 +1,263 @@
-"""The journal: each round's steps as one row, and how a start carries them into the other tables.
+"""The journal: an append-only file beside the database, in pieces that are used in turn.
 
-An entry is a list of what was done, each a list that begins with a code and ends with what the statement of that
-code binds. So writing an entry is one insert, whatever the round did, and replaying it needs no rule.
+A piece is called a *segment*, and rests in one of a few files, its *slot*. When a segment is full the next one begins
+in a slot that is free; a slot becomes free when the tables have all that its segment says, and that is on the disk.
+Files are written over and not made anew: a sync of bytes that have their place already is the cheapest there is.
+
+Entries are numbered without a gap for as long as the store is open. A start replays them in order, up to the first
+that is not whole. That is where the power went, unless an entry behind it says that all before it was on the disk
+already: then the middle is damaged, and nothing is served from it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
-from zlib import crc32
+import secrets
+from collections import deque
+from collections.abc import Collection, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
 
-import apsw
-import msgspec
+from msgspec import Struct
 
-from shopfloor.core.changes import SOFT_KINDS
 from shopfloor.errors import StoreDamaged
-from shopfloor.store.embedded import rows
-from shopfloor.store.state.steps import (
-    Amended,
-    Counted,
-    Inserted,
-    Locked,
-    Noted,
-    QueueForgotten,
-    QueueMade,
-    QueuePaused,
-    Removed,
-    Reserved,
-    Step,
-)
+from shopfloor.store.embedded.disk import Disk
+from shopfloor.store.embedded.entries import Entry, read_entry, scan, to_entry
 
-PUT_RECORD: Final = "INSERT OR REPLACE INTO records (kind, id, value, version) VALUES (?, ?, ?, ?)"
-DROP_RECORD: Final = "DELETE FROM records WHERE kind = ? AND id = ?"
-PUT_LOCK: Final = "INSERT OR REPLACE INTO locks (key, owner, until) VALUES (?, ?, ?)"
-DROP_LOCK: Final = "DELETE FROM locks WHERE key = ?"
-COUNT: Final = (
-    "INSERT INTO totals (name, day, count) VALUES (?, ?, ?)"
-    " ON CONFLICT (name, day) DO UPDATE SET count = count + excluded.count"
-)
-PUT_QUEUE: Final = "INSERT OR REPLACE INTO queues (name, paused) VALUES (?, ?)"
-ENTRIES: Final = "SELECT number, checksum, entry FROM journal ORDER BY number"
-DROP_QUEUE: Final = "DELETE FROM queues WHERE name = ?"
-
-_STATEMENTS: Final[tuple[str, ...]] = (
-    rows.INSERT,
-    rows.DELETE,
-    rows.UPDATE,
-    PUT_RECORD,
-    DROP_RECORD,
-    PUT_LOCK,
-    DROP_LOCK,
-    COUNT,
-    PUT_QUEUE,
-    DROP_QUEUE,
-)
-_CODE: Final[Mapping[str, int]] = {statement: code for code, statement in enumerate(_STATEMENTS)}
-"""Codes are part of the file's format: a new statement goes to the end."""
-
-Item = tuple[int, Sequence[Any]]
+SLOTS: Final = 4
+"""One segment is written, one is full, one is on its way into the tables, and one is free for whatever begins."""
+ROOM_BYTES: Final = 256 * 1024
+"""A file that is synced grows by so much at a time, so that most syncs find its length unchanged."""
+SLOT_BYTES_MAX: Final = 64 * 1024 * 1024
+"""A file that grew beyond this, because the tables could not be written for long, is emptied before it is reused."""
+NO_GENERATION: Final = 0
+_OPENING: Final = b"[[],[],[],[],[],[],[]]"
+"""The first entry does nothing. It is there so that a journal that has gone is missed."""
 
 
-def _inserted(step: Inserted) -> Item:
-    return 0, rows.to_row(step.held)
+class Unsynced(OSError):
+    """Nobody knows what of a file is on the disk."""
 
 
-def _removed(step: Removed) -> Item:
-    return 1, (step.held.position,)
+class Segment(Struct):
+    """One that is being written, or waits for the tables to have it."""
+
+    slot: int
+    last: int
+    """The number of its last entry."""
 
 
-def _reserved(step: Reserved | Amended) -> Item:
-    return 2, rows.to_update(step.after)
+class Found(Struct, frozen=True):
+    """What a start found of a journal."""
+
+    texts: list[bytes] = []
+    slots: frozenset[int] = frozenset()
+    """Where that is: they are not to be touched until the tables have it."""
 
 
-def _noted(step: Noted) -> Item | None:
-    if step.key[0] in SOFT_KINDS:
-        return None
-    if step.after is None:
-        return _CODE[DROP_RECORD], step.key
-    return _CODE[PUT_RECORD], (*step.key, step.after.value, step.after.version)
+ENDINGS: Final = tuple(f".journal-{slot}" for slot in range(SLOTS))
+"""What the names of the files have behind that of the store's file. SQLite uses none of these."""
 
 
-def _locked(step: Locked) -> Item:
-    if step.after is None:
-        return _CODE[DROP_LOCK], (step.key,)
-    return _CODE[PUT_LOCK], (step.key, *step.after)
+def slots_of(path: Path) -> list[Path]:
+    """Name the files beside a store's file."""
+    return [path.with_name(path.name + ending) for ending in ENDINGS]
 
 
-def _counted(step: Counted) -> Item:
-    return _CODE[COUNT], (step.name, step.day, step.by)
+def remove(path: Path) -> None:
+    """Remove the files of a journal that nobody needs any more."""
+    for file in slots_of(path):
+        file.unlink(missing_ok=True)
 
 
-_WRITERS: Final[Mapping[type[Step], Callable[[Any], Item | None]]] = {
-    Inserted: _inserted,
-    Removed: _removed,
-    Reserved: _reserved,
-    Amended: _reserved,
-    Noted: _noted,
-    Locked: _locked,
-    Counted: _counted,
-    QueueMade: lambda step: (_CODE[PUT_QUEUE], (step.queue.name, False)),
-    QueueForgotten: lambda step: (_CODE[DROP_QUEUE], (step.queue.name,)),
-    QueuePaused: lambda step: (_CODE[PUT_QUEUE], (step.queue.name, step.after)),
-}
+def new_generation() -> int:
+    """Choose the salt of a journal: no entry of an earlier one may ever be taken for one of this."""
+    return secrets.randbits(62) + 1
 
 
-def to_entry(steps: Sequence[Step]) -> bytes | None:
-    """Write the steps of a round; None where none of them needs to survive.
+class Journal:
+    """The journal of an open store. Its errors are the system's, and `Unsynced`, which is one of them."""
 
-    Of a record that was written several times only the last value is kept: a busy batch is written once a round.
+    def __init__(self, path: Path, disk: Disk, *, makes_room: bool) -> None:
+        self._path = path
+        self._disk = disk
+        self._makes_room = makes_room
+        self._files: list[int] = []
+        self._salt = NO_GENERATION
+        self._live: deque[Segment] = deque()
+        """The oldest first; the last one is being written."""
+        self._file = -1
+        self._end = 0
+        """Where the next entry goes."""
+        self._room = 0
+        """How long the file is."""
+        self.number = 0
+        """The number of the last entry."""
+        self.synced = 0
+        """Up to this number everything is on the disk for sure."""
+        self._behind: Future[None] | None = None
+        self._behind_number = 0
+
+    @property
+    def length(self) -> int:
+        """How long the segment is that is being written."""
+        return self._end
+
+    def open(self) -> None:
+        """Open the files, and make those that are missing."""
+        files = slots_of(self._path)
+        makes = not all(file.exists() for file in files)
+        for file in files:
+            self._files.append(self._disk.open(file))
+        if makes:
+            self._disk.sync_folder(self._path.parent)
+
+    def prepare(self, generation: int, occupied: Collection[int] = ()) -> int:
+        """Put the first entry of a new generation into a free slot, synced; answer which. The old one goes on."""
+        taken = {segment.slot for segment in self._live} | set(occupied)
+        slot = next(slot for slot in range(SLOTS) if slot not in taken)
+        file = self._files[slot]
+        if self._disk.size(file) > SLOT_BYTES_MAX:
+            self._disk.cut(file)
+        self._disk.write(file, to_entry(generation, 1, 0, _OPENING), 0)
+        self._sync(file)
+        return slot
+
+    def adopt(self, generation: int, slot: int) -> None:
+        """Go on with the generation that `prepare` began; the one before it is forgotten."""
+        self._salt, self.number, self.synced = generation, 1, 1
+        self._live.clear()
+        self._begin(slot)
+        self._end = len(to_entry(generation, 1, 0, _OPENING))
+
+    def cut(self, slots: Collection[int]) -> None:
+        """Give the disk back what an earlier life left: a start on a disk that was full needs it."""
+        for slot in slots:
+            with suppress(OSError):
+                self._disk.cut(self._files[slot])
+
+    def write(self, text: bytes) -> None:
+        """Append an entry. Where that fails, the next one is written over what may be there of it."""
+        if self._behind is not None:
+            self.is_settled()
+        data = to_entry(self._salt, self.number + 1, self.synced, text)
+        end = self._end + len(data)
+        if end > self._room:
+            self._grow(end)
+        self._disk.write(self._file, data, self._end)
+        self._end = end
+        self.number += 1
+
+    def sync(self) -> None:
+        """Return when the segment is on the disk; those before it are already. Raise `Unsynced` where that failed."""
+        self._sync(self._file)
+        self.synced = self.number
+
+    def sync_behind(self) -> None:
+        """Sync the segment that is being written, while work goes on, unless that was done."""
+        if self.synced < self.number:
+            self._behind, self._behind_number = self._disk.sync_behind(self._file), self.number
+
+    def is_settled(self) -> bool:
+        """Say whether what was synced behind is on the disk; raise `Unsynced` where that failed."""
+        if self._behind is not None and self._behind.done():
+            self.settle()
+        return self._behind is None
+
+    def settle(self) -> None:
+        """Wait for what is synced behind."""
+        if self._behind is not None:
+            try:
+                self._behind.result()
+            except OSError as error:
+                raise Unsynced from error
+            self._behind, self.synced = None, max(self.synced, self._behind_number)
+
+    def turn(self) -> None:
+        """Begin a new segment with the next entry."""
+        taken = {segment.slot for segment in self._live}
+        slot = next(slot for slot in range(SLOTS) if slot not in taken)
+        self._live[-1].last = self.number
+        if self._disk.size(self._files[slot]) > SLOT_BYTES_MAX:
+            with suppress(OSError):
+                self._disk.cut(self._files[slot])
+        self._begin(slot)
+
+    def oldest_end(self) -> int:
+        """Answer the number of the last entry of the oldest segment, which is full."""
+        assert len(self._live) > 1
+        return self._live[0].last
+
+    def release(self) -> None:
+        """The tables have the oldest segment: its slot is free."""
+        self._live.popleft()
+
+    def size(self) -> int:
+        """Say how much of the disk it takes."""
+        return sum(self._disk.size(file) for file in self._files)
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._disk.close(self._files)
+        self._files = []
+
+    def _begin(self, slot: int) -> None:
+        self._file = self._files[slot]
+        self._end = 0
+        self._room = self._disk.size(self._file)
+        self._live.append(Segment(slot, self.number))
+
+    def _sync(self, file: int) -> None:
+        try:
+            self._disk.sync(file)
+        except OSError as error:
+            raise Unsynced from error
+
+    def _grow(self, end: int) -> None:
+        """Where there is no room for zeros there may still be enough for the entry: that will show."""
+        if not self._makes_room:
+            self._room = end
+            return
+        with suppress(OSError):
+            self._disk.write(self._file, bytes(end - self._room + ROOM_BYTES), self._room)
+        self._room = self._disk.size(self._file)
+
+
+def read(path: Path, generation: int, folded: int) -> Found:
+    """Read the entries behind the number `folded`; raise `StoreDamaged` where some that were synced are missing.
+
+    The first of them is always there: it was on the disk before the tables said that they had those before it.
     """
-    items: list[Item] = []
-    records: dict[tuple[str, str], Item] = {}
-    for step in steps:
-        writer = _WRITERS.get(type(step))
-        if writer is None:
-            continue
-        item = writer(step)
-        if type(step) is Noted and item is not None:
-            records[step.key] = item
-        elif item is not None:
-            items.append(item)
-    items += records.values()
-    return msgspec.msgpack.encode(items) if items else None
+    contents: dict[int, bytes] = {}
+    for slot, file in enumerate(slots_of(path)):
+        if not file.exists():
+            raise StoreDamaged(f"{file} is missing, and what was done last is in it: put it back, or restore a backup")
+        contents[slot] = file.read_bytes()
+    texts: list[bytes] = []
+    slots: set[int] = set()
+    expected = folded + 1
+    while (begins_in := _beginning(contents, generation, expected)) is not None:
+        slots.add(begins_in)
+        offset = 0
+        while (entry := _entry(contents[begins_in], offset, generation, expected)) is not None:
+            texts.append(entry.text)
+            offset, expected = entry.end, expected + 1
+    synced = max((entry.synced for entry in _behind(contents, generation, expected)), default=0)
+    if not texts or synced >= expected:
+        raise StoreDamaged(f"entry {expected} of the journal is damaged or missing: restore a backup")
+    return Found(texts, frozenset(slots))
 
 
-def append(connection: apsw.Connection, entry: bytes) -> None:
-    """Add an entry, in a transaction of its own."""
-    connection.execute("INSERT INTO journal (checksum, entry) VALUES (?, ?)", (crc32(entry), entry))
+def _beginning(contents: Mapping[int, bytes], salt: int, number: int) -> int | None:
+    """Find the segment that begins with an entry."""
+    return next((slot for slot, content in contents.items() if _entry(content, 0, salt, number) is not None), None)
 
 
-def replay(connection: apsw.Connection) -> int:
-    """Carry the journal into the other tables and empty it, in one transaction; answer how many entries it had.
+def _entry(content: bytes, offset: int, salt: int, number: int) -> Entry | None:
+    """Read the entry at an offset where it is the one that comes next, and not one left of an earlier use."""
+    entry = read_entry(content, offset, salt)
+    return entry if entry is not None and entry.number == number else None
 
-    Entries are numbered from 1 after each fold, so that one that is missing is missed.
-    """
-    count = jobs = 0
-    with connection:
-        for number, checksum, entry in connection.execute(ENTRIES):
-            if number != count + 1 or crc32(entry) != checksum:
-                raise StoreDamaged(f"entry {count + 1} of the journal is damaged or missing")
-            for code, bindings in msgspec.msgpack.decode(entry):
-                connection.execute(_STATEMENTS[code], rows.sealed(bindings) if code == 0 else bindings)
-                jobs += (code == 0) - (code == 1)
-            count += 1
-        connection.execute(rows.COUNT, (jobs,))
-        connection.execute("DELETE FROM journal")
-    return count
+
+def _behind(contents: Mapping[int, bytes], salt: int, number: int) -> list[Entry]:
+    """Find entries that are whole although one before them is not."""
+    return [entry for content in contents.values() for entry in scan(content, salt) if entry.number >= number]

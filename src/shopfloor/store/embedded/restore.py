@@ -6,9 +6,11 @@ from pathlib import Path
 
 from shopfloor.errors import StoreError, StoreLocked
 from shopfloor.store.embedded.check import check
-from shopfloor.store.embedded.file import connect, disconnect, our_words, sync_folder
+from shopfloor.store.embedded.file import our_words, sync_folder
+from shopfloor.store.embedded.journal import ENDINGS
+from shopfloor.store.embedded.recovery import tidy
 
-_COMPANIONS = ("", "-wal", "-shm", "-journal")
+_COMPANIONS = ("", "-wal", "-shm", "-journal", *ENDINGS)
 
 
 def restore(source: Path, target: Path) -> Path | None:
@@ -38,7 +40,7 @@ def _set_aside(target: Path) -> Path | None:
     if not target.exists():
         return None
     try:
-        disconnect(connect(target, "FULL"))
+        tidy(target)
     except StoreLocked:
         raise
     except StoreError:

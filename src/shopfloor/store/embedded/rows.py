@@ -1,6 +1,5 @@
 """A held job as a row of the `jobs` table, and back."""
 
-from collections.abc import Sequence
 from typing import Any
 from zlib import crc32
 
@@ -25,37 +24,30 @@ Row = tuple[Any, ...]
 
 
 def to_row(held: Held) -> Row:
-    """Write a job for `INSERT`, but for its checksum: `sealed` adds it where the row goes into the table."""
+    """Write a job for `INSERT`."""
+    job, position, place, at = held.job, held.position, held.place, held.at
+    body = encode(job)
+    checksum = _checksum(position, place, job.queue, at, job.jid, body)
     return (
-        held.position,
-        held.place,
-        held.job.queue,
-        held.at,
+        position,
+        place,
+        job.queue,
+        at,
         held.wid,
         held.reserved_at,
         held.expires_at,
         held.cancelled,
-        held.job.jid,
-        0,
-        encode(held.job),
+        job.jid,
+        checksum,
+        body,
     )
-
-
-def sealed(row: Sequence[Any]) -> Row:
-    """Add the checksum. Entries of the journal have one of their own, and most jobs never get as far as a table."""
-    return (*row[:9], _checksum(row), row[10])
-
-
-def to_update(held: Held) -> Row:
-    """Write a reservation for `UPDATE`: nothing else of a row ever changes."""
-    return (held.wid, held.reserved_at, held.expires_at, held.cancelled, held.position)
 
 
 def from_row(row: Row) -> Held:
     """Read a job; raise `StoreDamaged` where it is not what was written."""
-    position, place, _, at, wid, reserved_at, expires_at, cancelled, jid, checksum, body = row
+    position, place, queue, at, wid, reserved_at, expires_at, cancelled, jid, checksum, body = row
     try:
-        if _checksum(row) != checksum:
+        if _checksum(position, place, queue, at, jid, body) != checksum:
             raise StoreDamaged(f"the row of job {jid} is damaged")
         job = decode(body)
     except (msgspec.MsgspecError, TypeError, ValueError) as error:
@@ -63,9 +55,8 @@ def from_row(row: Row) -> Held:
     return Held(job, place, at, position, wid, reserved_at, expires_at, bool(cancelled))
 
 
-def _checksum(row: Sequence[Any]) -> int:
+def _checksum(position: int, place: str, queue: str, at: float, jid: str, body: bytes) -> int:  # house: one a column
     """Sum up what never changes: all but the reservation. A working job was queued when its row was made."""
-    position, place, queue, at, jid, body = row[0], row[1], row[2], row[3], row[8], row[10]
     if place == WORKING:
-        place, at = QUEUED, 0
+        place, at = QUEUED, 0.0
     return crc32(body, crc32(f"{position} {place} {queue} {float(at)} {jid}".encode()))

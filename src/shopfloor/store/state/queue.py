@@ -1,7 +1,8 @@
 """One queue in memory: jobs in order, of which the middle of a deep one may rest on a shelf."""
 
+from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable
 
 from shopfloor.core.job import Held
 
@@ -54,10 +55,35 @@ class Queue:
             self.entries.appendleft(held.position if shelved else held)
             self.warm += not shelved
 
-    def warm_tail(self, keep: int) -> Iterator[Held]:
-        """Remove jobs from the end, the last first, while more than `keep` are warm and the end is warm."""
-        while self.warm > keep and type(self.entries[-1]) is Held:
-            self.warm -= 1
-            entry = self.entries.pop()
+    def cool(self, keep: int, back: int, shelve: Callable[[Held], "Held | int | None"]) -> None:
+        """Let go of the jobs furthest from the head, up to position `back`, while more than `keep` of them are warm.
+
+        `shelve` answers what takes a job's place: its position, the job itself where it must stay, or nothing. Jobs
+        behind `back` are too young to be asked about; they are always warm.
+        """
+        entries = self.entries
+        young = self._count_behind(back)
+        entries.rotate(young)
+        tail: list[Held | int] = []
+        while self.warm - young > keep and type(entries[-1]) is Held:
+            entry = entries.pop()
             assert isinstance(entry, Held)
-            yield entry
+            self.warm -= 1
+            place = shelve(entry)
+            if place is not None:
+                tail.append(place)
+        self.warm += sum(isinstance(entry, Held) for entry in tail)
+        entries.extend(reversed(tail))
+        entries.rotate(-young)
+
+    def _count_behind(self, back: int) -> int:
+        """Count the entries at the end that are behind a position: they are few, however long the queue is."""
+        entries, step = self.entries, 1
+        while step <= len(entries) and _position(entries[-step]) > back:
+            step *= 2
+        most = min(step, len(entries))
+        return bisect_left(range(1, most + 1), True, key=lambda count: _position(entries[-count]) <= back)
+
+
+def _position(entry: Held | int) -> int:
+    return entry if isinstance(entry, int) else entry.position
