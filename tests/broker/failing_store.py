@@ -35,6 +35,8 @@ class FailingStore:
     def __init__(self, inner: Store) -> None:
         self.inner = inner
         self.cue: Cue = never
+        self.afterwards: Cue = never
+        """As `cue`, but a commit is carried out first: the connection broke before its answer came."""
         self.meanwhile: Callable[[str], Awaitable[None]] | None = None
         """Waited for before each verb: what happens while a store takes its time."""
 
@@ -66,7 +68,10 @@ class FailingStore:
     async def commit(self, transitions: Sequence[Transition], requests: Sequence[Reserve], now: float) -> Committed:
         """Commit, or fail."""
         await self._may("commit")
-        return await self.inner.commit(transitions, requests, now)
+        committed = await self.inner.commit(transitions, requests, now)
+        if (error := self.afterwards("commit")) is not None:
+            raise error
+        return committed
 
     async def due(self, place: TimedPlace, now: float, count: int) -> Sequence[Held]:
         """Answer, or fail."""

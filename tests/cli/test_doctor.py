@@ -141,6 +141,19 @@ def test_clocks(ahead: float, verdict: str, says: str) -> None:
     assert says in finding.says
 
 
+def test_what_the_server_tells_of_its_store() -> None:
+    told = {"trouble": "the last fold failed", "store_breaks": 3, "store_clock_ahead": -40.0}
+    found = list(findings._contact(told))
+    assert [(finding.verdict, finding.about) for finding in found] == [
+        ("problem", "store"),
+        ("warning", "store"),
+        ("problem", "clock"),
+    ]
+    assert "3 times" in found[1].says
+    assert "40s behind the store's" in found[2].says
+    assert list(findings._contact({"trouble": "", "store_breaks": 0, "store_clock_ahead": None})) == []
+
+
 @pytest.mark.parametrize(("days", "verdict"), [(90.0, "ok"), (3.0, "warning")])
 def test_the_end_of_a_certificate(days: float, verdict: str) -> None:
     (finding,) = findings._certificate_end(days * findings.DAY_SECONDS)

@@ -1,5 +1,6 @@
 """INFO: what the server tells about itself (reference 1.6)."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -11,7 +12,7 @@ from shopfloor.broker.context import Context
 from shopfloor.broker.upkeep import Done, Tally
 from shopfloor.core.job import TimedPlace
 from shopfloor.core.workers import WORKER
-from shopfloor.store.port import Figures, QueueFigures
+from shopfloor.store.port import Description, Figures, QueueFigures
 
 
 class Vitals(Struct, frozen=True, kw_only=True):
@@ -57,21 +58,26 @@ class Reports:
                 "total_enqueued": sum(queue.size for queue in queues),
                 "total_queues": len(queues),
             },
-            "server": {
-                "description": "Shopfloor (Faktory Enterprise compatible)",
-                "faktory_version": FAKTORY_VERSION,
-                "uptime": vitals.uptime_seconds,
-                "connections": vitals.connections,
-                "command_count": vitals.commands,
-                "used_memory_mb": vitals.memory_megabytes,
-                "shopfloor_version": vitals.version,
-                "extensions": vitals.extensions,
-                "store": description.engine,
-                "durability": description.durability,
-                "batches_repaired": self._batches.repaired,
-                "paused_queues": [queue.name for queue in queues if queue.paused],
-                "trouble": description.facts.get("trouble", ""),
-            },
+            "server": self._server(vitals, description, queues),
+        }
+
+    def _server(self, vitals: Vitals, description: Description, queues: Sequence[QueueFigures]) -> dict[str, Any]:
+        return {
+            "description": "Shopfloor (Faktory Enterprise compatible)",
+            "faktory_version": FAKTORY_VERSION,
+            "uptime": vitals.uptime_seconds,
+            "connections": vitals.connections,
+            "command_count": vitals.commands,
+            "used_memory_mb": vitals.memory_megabytes,
+            "shopfloor_version": vitals.version,
+            "extensions": vitals.extensions,
+            "store": description.engine,
+            "durability": description.durability,
+            "batches_repaired": self._batches.repaired,
+            "paused_queues": [queue.name for queue in queues if queue.paused],
+            "trouble": description.facts.get("trouble", ""),
+            "store_breaks": self._context.ticks.contact.breaks,
+            "store_clock_ahead": description.clock_ahead,
         }
 
     def _tasks(self, figures: Figures, workers: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from structlog.typing import FilteringBoundLogger
 from shopfloor import __version__
 from shopfloor.broker.broker import Broker, World
 from shopfloor.broker.context import BrokerLimits
+from shopfloor.broker.reach import Reach
 from shopfloor.config import Settings
 from shopfloor.core.lifecycle import Rules
 from shopfloor.server.connection import ConnectionLimits
@@ -15,12 +16,14 @@ from shopfloor.server.listener import Binding, Identity, Server, ServerLimits
 from shopfloor.server.timers import Periods
 from shopfloor.server.tls import Tls
 from shopfloor.store.open import open_store
+from shopfloor.store.port import Store
 from shopfloor.web.house import WebHouse
 from shopfloor.web.listener import Binding as WebBinding
 from shopfloor.web.site import Options, Site
 from shopfloor.wire.verbs import WireLimits
 
 DAY_SECONDS = 86_400
+IN_PROCESS = ("memory", "sqlite")
 
 
 def build_rules(settings: Settings) -> Rules:
@@ -51,7 +54,14 @@ def build_broker(settings: Settings, log: FilteringBoundLogger) -> Broker:
         backup_dir=settings.backup_dir,
     )
     world = World(clock=time.time, dice=secrets.randbelow, log=log)
-    return Broker(open_store(settings, rules), rules, limits, world)
+    return Broker(_within_reach(open_store(settings, rules), settings), rules, limits, world)
+
+
+def _within_reach(store: Store, settings: Settings) -> Store:
+    """A store that is part of this process is always there, and need not pay for being watched."""
+    if settings.storage.scheme in IN_PROCESS:
+        return store
+    return Reach(store, settings.store_seconds, secrets.randbelow)
 
 
 def build_server(settings: Settings, log: FilteringBoundLogger, tls: Tls | None) -> Server:

@@ -4,9 +4,9 @@ import os
 import resource
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import apsw
 from msgspec import Struct
@@ -81,6 +81,7 @@ def server_findings(connection: Connection) -> Iterator[Finding]:
     yield from _clock(parse_timestamp(told["now"]) - now)
     if connection.certificate_ends_at is not None:
         yield from _certificate_end(connection.certificate_ends_at - now)
+    yield from _contact(server)
     if server.get("durability") == "none":
         yield Finding("warning", "durability", "acknowledged jobs are lost when the server stops unexpectedly")
 
@@ -183,12 +184,28 @@ def _store(path: Path) -> Iterator[Finding]:
 
 
 def _clock(ahead: float) -> Iterator[Finding]:
+    yield from _apart(ahead, "the server's clock", "this machine's")
+
+
+def _apart(ahead: float, one: str, other: str) -> Iterator[Finding]:
     apart = abs(ahead)
     if apart < CLOCK_SECONDS_WARNING:
-        yield Finding("ok", "clock", "agrees with the server's")
+        yield Finding("ok", "clock", f"{one} agrees with {other}")
         return
-    says = f"the server's is {screen.duration(apart)} {'ahead' if ahead > 0 else 'behind'}"
+    says = f"{one} is {screen.duration(apart)} {'ahead of' if ahead > 0 else 'behind'} {other}"
     yield Finding("problem" if apart >= CLOCK_SECONDS_PROBLEM else "warning", "clock", says)
+
+
+def _contact(server: Mapping[str, Any]) -> Iterator[Finding]:
+    """Look at the server's store, as the server told of it."""
+    if server.get("trouble"):
+        yield Finding("problem", "store", f"the server's: {server['trouble']}")
+    if server.get("store_breaks"):
+        says = f"did not answer the server, or refused to write, {server['store_breaks']} times since its start"
+        yield Finding("warning", "store", says)
+    ahead = server.get("store_clock_ahead")
+    if ahead is not None:
+        yield from _apart(ahead, "the server's clock", "the store's")
 
 
 def _nearest(path: Path) -> Path:

@@ -88,6 +88,11 @@ class Settings:
         "death of the server process, `none` a clean stop only.",
         why="A job that was acknowledged should not be lost; give that up knowingly, for speed.",
     )] = "commit"
+    store_seconds: Annotated[float, Row(
+        table="storage", low=0.1, high=60,
+        help="Time a command may wait for a store behind a network. Then it is refused, and may be sent again.",
+        why="Clients stop reading after 5 seconds; a refusal that they read tells them what to do.",
+    )] = 4.0
     hot_jobs_max: Annotated[int, Row(
         table="storage", low=1_000, high=100_000_000,
         help="Jobs whose bodies the embedded store keeps in memory. Others are read when needed.",

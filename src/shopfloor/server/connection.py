@@ -17,6 +17,7 @@ from shopfloor.broker.broker import Broker
 from shopfloor.broker.calls import Call
 from shopfloor.broker.context import Session
 from shopfloor.broker.reports import Vitals
+from shopfloor.config import masked
 from shopfloor.errors import Hangup, Refused, StoreError, StoreUnavailable
 from shopfloor.server.dispatch import ROWS
 from shopfloor.server.login import Login
@@ -269,9 +270,9 @@ class Connection(asyncio.Protocol):
         if isinstance(error, Refused):
             return resp.error(error)
         if isinstance(error, StoreUnavailable):
-            return resp.error(Refused(f"store unavailable, try again: {error}"))
+            return resp.error(Refused(masked(f"store unavailable, try again: {error}")))
         if isinstance(error, StoreError):
-            return resp.error(Refused(f"store error: {error}"))
+            return resp.error(Refused(masked(f"store error: {error}")))
         return resp.error(Refused("internal error"))
 
     def _too_slow(self) -> None:

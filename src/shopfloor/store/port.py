@@ -4,7 +4,8 @@ Whoever writes a store implements `Store`; the conformance suite (`store.conform
 tells how the store keeps things, and no rule lives behind them: what a change means is in `core.changes`.
 
 Every verb is atomic: others see all of it or nothing. A verb that cannot be carried out raises `StoreUnavailable`
-(it may be tried again; nothing of it happened) or another `StoreError`.
+(it may be tried again; nothing of it happened, or nobody knows) or another `StoreError`. A verb may be cancelled, for
+taking too long; what becomes of it is then as unknown as where a connection broke.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
