@@ -180,7 +180,8 @@ def test_trouble_is_logged_once_and_its_end_too() -> None:
         ("the store refused a round", {"commands": 3, "error": "away", "exc_info": False}),
         ("the store answers again", {"seconds": 50.0, "commands_refused": 150}),
     ]
-    assert (contact.trouble, contact.breaks, contact.since) == ("", 1, NOW + 50)
+    assert (contact.trouble, contact.breaks, contact.since(NOW + 60)) == ("", 1, NOW + 50)
+    assert contact.since(NOW - 7) == NOW - 7, "the clock was put back"
 
 
 def test_trouble_that_comes_and_goes_is_logged_once_a_minute() -> None:

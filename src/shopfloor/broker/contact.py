@@ -25,8 +25,7 @@ class Contact:
     """What a server knows of its contact with the store."""
 
     def __init__(self, now: float, log: FilteringBoundLogger) -> None:
-        self.since = now
-        """From then on commands have reached the store without a break."""
+        self._since = now
         self.trouble = ""
         """Why the last command did not reach the store; empty while they do."""
         self.breaks = 0
@@ -56,11 +55,16 @@ class Contact:
             seconds = round(now - self._broke_at, 3)
             self._log.info("the store answers again", seconds=seconds, commands_refused=self._refused)
         self.trouble, self._refused = "", 0
-        self.since = now
+        self._since = now
+
+    def since(self, now: float) -> float:
+        """Say from when on commands have reached the store without a break."""
+        self._since = min(self._since, now)  # a clock that was put back must not make everybody immortal
+        return self._since
 
     def interrupted(self, now: float) -> None:
         """The server itself stood still until now."""
-        self.since = now
+        self._since = now
 
     def unsure(self, requests: Sequence[Reserve], now: float) -> None:
         """A commit at that time failed; what it reserved, if it did, was told to nobody."""

@@ -123,7 +123,7 @@ class Upkeep:
         patience = workers.Patience(
             silence_seconds=limits.worker_seconds,
             grace_seconds=limits.worker_grace_seconds,
-            heard_since=self._context.ticks.contact.since,
+            heard_since=self._context.ticks.contact.since(now),
         )
         for wid, worker in known.items():
             if workers.is_dead(worker, now, patience):
@@ -161,13 +161,13 @@ class Upkeep:
     def _could_settle(self, now: float) -> bool:
         """Workers whose time ran out while the store was away have some more to tell how their jobs went."""
         contact = self._context.ticks.contact
-        return not contact.breaks or now - contact.since >= self._context.limits.worker_grace_seconds
+        return not contact.breaks or now - contact.since(now) >= self._context.limits.worker_grace_seconds
 
     def _is_orphan(self, held: Held, known: Mapping[str, Record], now: float) -> bool:
         """Nobody is noted under its wid, and its worker had time to say HELLO again after a restart of the server."""
         if not held.wid or held.wid in known:
             return False
-        silent_since = max(held.reserved_at, self._context.ticks.contact.since, self._known_at.get(held.wid, 0.0))
+        silent_since = max(held.reserved_at, self._context.ticks.contact.since(now), self._known_at.get(held.wid, 0.0))
         return now - silent_since > self._context.limits.worker_seconds
 
 

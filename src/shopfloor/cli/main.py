@@ -12,6 +12,7 @@ from shopfloor.cli.doctor import doctor
 from shopfloor.cli.exits import MEANINGS
 from shopfloor.cli.group import NAME, Commands
 from shopfloor.cli.job import job
+from shopfloor.cli.move import move
 from shopfloor.cli.places import HELP, place_commands
 from shopfloor.cli.push import push
 from shopfloor.cli.queues import queues
@@ -53,6 +54,7 @@ for _command in (
     locks,
     backup,
     restore,
+    move,
     doctor,
     config,
     version,

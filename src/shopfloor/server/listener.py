@@ -11,10 +11,12 @@ from structlog.typing import FilteringBoundLogger
 
 from shopfloor.broker.broker import Broker
 from shopfloor.broker.reports import Vitals
+from shopfloor.errors import StoreError
 from shopfloor.server.connection import Connection, ConnectionLimits
 from shopfloor.server.login import Login
 from shopfloor.server.memory import memory_megabytes
 from shopfloor.server.timers import Periods, Timers
+from shopfloor.store.moving.move import unfinished
 from shopfloor.wire.commands import EXTENSIONS
 from shopfloor.wire.verbs import WireLimits
 
@@ -77,7 +79,11 @@ class Server:
 
     async def start(self) -> None:
         """Open the store and listen; once this returns, clients are served."""
-        await self.broker.ticks.store.open()
+        store = self.broker.ticks.store
+        await store.open()
+        if half := await unfinished(store):
+            await store.close()
+            raise StoreError(f"the store is half of a move from {half}: end it with `shopfloor move`, then serve")
         loop = asyncio.get_running_loop()
         self._rounds = loop.create_task(self.broker.ticks.serve(), name="ticks")
         self._memory = loop.create_task(self._watch_memory(), name="watch memory")
