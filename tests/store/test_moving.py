@@ -17,7 +17,7 @@ from shopfloor.store.moving.contents import KINDS, PAGE_JOBS
 from shopfloor.store.moving.move import BEGUN, MOVE, Move, unfinished
 from shopfloor.store.port import Reserve, Store
 from tests.broker.failing_store import FailingStore
-from tests.stores import EMBEDDED, MEMORY, POSTGRES, SHELVING, Kind
+from tests.stores import EMBEDDED, MEMORY, POSTGRES, REDIS, SHELVING, Kind
 
 PAIRS = (
     (EMBEDDED, EMBEDDED),
@@ -25,6 +25,8 @@ PAIRS = (
     (MEMORY, EMBEDDED),
     (SHELVING, MEMORY),
     (EMBEDDED, POSTGRES),
+    (POSTGRES, REDIS),
+    (REDIS, EMBEDDED),
     (POSTGRES, EMBEDDED),
 )
 SOURCE = "sqlite:///where/it/was"

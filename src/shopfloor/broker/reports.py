@@ -77,8 +77,11 @@ class Reports:
             "paused_queues": [queue.name for queue in queues if queue.paused],
             "trouble": description.facts.get("trouble", ""),
             "store_breaks": self._context.ticks.contact.breaks,
-            "store_clock_ahead": description.clock_ahead,
+            "store_clock_ahead": self._ahead(description.clock),
         }
+
+    def _ahead(self, clock: float | None) -> float | None:
+        return None if clock is None else round(self._context.ticks.clock() - clock, 3)
 
     def _tasks(self, figures: Figures, workers: int) -> dict[str, Any]:
         tally = self._tally

@@ -106,8 +106,8 @@ class Description:
     engine: str
     version: str
     durability: str
-    clock_ahead: float | None = None
-    """How many seconds the server's clock is ahead of the store's, where the store has one that can be asked."""
+    clock: float | None = None
+    """What time the store says it is, where it has a clock of its own that can be asked."""
     facts: dict[str, str | int | float] = field(default_factory=dict)
 
 

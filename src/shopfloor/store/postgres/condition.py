@@ -35,7 +35,13 @@ async def describe(line: Line, address: Address, durability: Durability, care: C
     }
     if care.trouble:
         facts["trouble"] = care.trouble
-    return Description(engine="postgresql", version=f"PostgreSQL {row['version']}", durability=durability, facts=facts)
+    return Description(
+        engine="postgresql",
+        version=f"PostgreSQL {row['version']}",
+        durability=durability,
+        clock=row["clock"],
+        facts=facts,
+    )
 
 
 def ok_means(durability: Durability, fsync: str, synchronous_commit: str, standbys: str) -> str:

@@ -197,8 +197,13 @@ class RedisStore:
         trouble = self._objection or self._commits.trouble
         if trouble:
             facts["trouble"] = trouble
+        seconds, microseconds = await (await self._link.connection()).call("TIME")
         return Description(
-            engine=condition.engine, version=condition.version, durability=self._settings.durability, facts=facts
+            engine=condition.engine,
+            version=condition.version,
+            durability=self._settings.durability,
+            clock=int(seconds) + int(microseconds) / 1e6,
+            facts=facts,
         )
 
     async def _prepare(self, connection: Connection) -> None:
