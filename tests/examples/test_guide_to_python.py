@@ -19,7 +19,7 @@ import pytest
 from benchmarks.servers import ADDRESS, describe, running
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "docs" / "guides" / f"{name}.md" for name in ("python", "testing")]
+PAGES = [ROOT / "docs" / "guides" / f"{name}.md" for name in ("python", "testing", "web-frameworks")]
 BLOCK = re.compile(r"^```(python|ini|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 NAMED = re.compile(r"# (\w+\.(?:py|toml|ini))\n")
 PROGRAMS = {
