@@ -40,9 +40,11 @@ SHOPFLOOR = (
 )
 FAKTORY = f" -b {ADDRESS}:{{port}} -w {ADDRESS}:{{web_port}} -d {{directory}} -e development"
 LABELLED = re.compile(r"[\w.:-]+=")
+STORED = re.compile(r"shopfloor:(\w+://\S+)")
+PASSWORD = re.compile(r"(//[^/:@]*):[^/@]*@")
 NAMES_HELP = (
-    "faktory | shopfloor[:commit|process|none|memory][@CHECKOUT] | [LABEL=]COMMAND with {port} and, if it"
-    " likes, {web_port} and {directory} in it"
+    "faktory | shopfloor[:commit|process|none|memory][@CHECKOUT] | shopfloor:STORAGE-URL"
+    " | [LABEL=]COMMAND with {port} and, if it likes, {web_port} and {directory} in it"
 )
 
 
@@ -62,6 +64,8 @@ def describe(name: str) -> ServerSpec:
         return ServerSpec(name=label, command=command)
     if name == "faktory":
         return ServerSpec(name=name, command=shlex.quote(str(tools.find("faktory"))) + FAKTORY)
+    if stored := STORED.fullmatch(name):
+        return ServerSpec(name=PASSWORD.sub(r"\1@", name), command=SHOPFLOOR + f"--storage {shlex.quote(stored[1])}")
     kind, _, checkout = name.partition("@")
     product, _, variant = kind.partition(":")
     flags = SHOPFLOOR_FLAGS.get(variant or "commit")

@@ -95,10 +95,10 @@ def cluster() -> Cluster:
     return shared
 
 
-def url_of(folder: Path) -> StorageUrl:
+def url_of(folder: Path, more: str = "", port: int = 0) -> StorageUrl:
     """The store that stands for a folder: the same one for the same folder, another one for another."""
     place = str(folder.resolve()).encode()
-    return cluster().url(f"t_{sha256(place).hexdigest()[:20]}")
+    return cluster().url(f"t_{sha256(place).hexdigest()[:20]}", more, port)
 
 
 def _free_port() -> int:

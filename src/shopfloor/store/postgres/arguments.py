@@ -169,7 +169,8 @@ def of_requests(requests: Sequence[Reserve], lows: "dict[str, int | None]") -> V
         lists.append(number)
     counts = [request.count for request in requests]
     wids = [to_text(request.wid) for request in requests]
-    return lists, counts, wids, froms, tos, queues, [lows.get(queue) for queue in queues], together, each
+    limits_of = (together, each) if any(together) or any(each) else (None, None)
+    return lists, counts, wids, froms, tos, queues, [lows.get(queue) for queue in queues], *limits_of
 
 
 NOTHING_CHANGES: Final[Values] = (None,) * 35

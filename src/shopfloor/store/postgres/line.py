@@ -37,7 +37,13 @@ PLANS: Final[Mapping[str, str]] = {
 }
 """Every statement of a round looks single rows up by key. A plan made while a table was empty must stay good."""
 
-LOSSES: Final = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError, TimeoutError)
+LOSSES: Final = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what asyncpg says where the end of a backend and our statement cross
+    OSError,
+    TimeoutError,
+)
 CONTENTION: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
 ENDINGS: Final = (asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.CannotConnectNowError)
 FENCED: Final = "SF003"

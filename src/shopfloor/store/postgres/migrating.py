@@ -10,6 +10,9 @@ from shopfloor.store.postgres.line import Connection, Line
 
 VERSION_MIN: Final = 130_000
 """PostgreSQL 13 is the oldest that its makers still mended when this was written."""
+EXISTS: Final = """
+    SELECT EXISTS (SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+                   WHERE n.nspname = $1 AND c.relname = 'migrations')"""
 NUMBERED: Final = re.compile(r"(\d{4})\.sql")
 
 
@@ -27,7 +30,9 @@ async def migrate(line: Line, address: Address) -> int:
     async with line.transaction() as connection:
         await _check(connection)
         version = await _version(connection, address.schema)
-        if version < newest:
+    if version < newest:
+        # In a transaction of its own, which knows nothing yet of what is there: what it finds behind the lock is true.
+        async with line.transaction() as connection:
             await connection.execute("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = '10min'")
             await connection.execute(f"SELECT pg_advisory_xact_lock({address.guard + 1})")
             version = await _version(connection, address.schema)
@@ -59,7 +64,8 @@ async def _check(connection: Connection) -> None:
 
 
 async def _version(connection: Connection, schema: str) -> int:
-    if await connection.fetchval("SELECT to_regclass($1) IS NULL", f"{schema}.migrations"):
+    """Ask the catalogue, not `to_regclass`: that may remember from an earlier transaction that there is nothing."""
+    if not await connection.fetchval(EXISTS, schema):
         return 0
     version: int = await connection.fetchval(f"SELECT coalesce(max(version), 0) FROM {schema}.migrations")
     return version

@@ -336,7 +336,7 @@ BEGIN
             EXIT WHEN v_wanted = 0;
             v_queue := p_queues[q];
             CONTINUE WHEN v_queue = ANY (v_shut);
-            IF p_together[q] = 0 AND p_each[q] = 0 THEN
+            IF coalesce(p_together[q] + p_each[q], 0) = 0 THEN
                 v_heads := claim_heads(v_queue, p_lows[q], v_wanted);
                 v_claimed := coalesce(cardinality(v_heads.o_jids), 0);
                 IF v_claimed < v_wanted THEN
@@ -439,10 +439,13 @@ BEGIN
     IF NOT EXISTS (SELECT FROM servers AS s WHERE s.id = p_server AND s.epoch = p_epoch) THEN
         RAISE SQLSTATE 'SF003';
     END IF;
-    PERFORM pg_advisory_xact_lock(p_guard + 2 + l.key)
-    FROM (SELECT DISTINCT hashtext(u.name)::bigint & 2147483647 AS key
-          FROM unnest(p_queues, p_together, p_each) AS u (name, together, each) WHERE u.together + u.each > 0
-          ORDER BY key) AS l;
+    IF p_together IS NOT NULL THEN
+        -- Who counts what works in a queue must be the only one that hands out there; always locked in one order.
+        PERFORM pg_advisory_xact_lock(p_guard + 2 + l.key)
+        FROM (SELECT DISTINCT hashtext(u.name)::bigint & 2147483647 AS key
+              FROM unnest(p_queues, p_together, p_each) AS u (name, together, each) WHERE u.together + u.each > 0
+              ORDER BY key) AS l;
+    END IF;
     IF p_names IS NOT NULL THEN
         BEGIN
             IF coalesce(p_working, p_queued, p_timed) IS NOT NULL THEN
