@@ -31,8 +31,9 @@ MISSING = "redis-server 7 is missing: run scripts/install-test-tools redis-serve
 class Redis:
     """One server. After `kill` or `stop` it may `start` again on the same data."""
 
-    def __init__(self, folder: Path, *settings: str) -> None:
+    def __init__(self, folder: Path, *settings: str, first: str = "") -> None:
         self.folder = folder
+        self._first = [first] if first else []
         self.socket = folder / "redis.sock"
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
@@ -41,7 +42,17 @@ class Redis:
         """Start it and wait until it answers."""
         program = shutil.which("redis-server") or shutil.which("valkey-server")
         assert program, MISSING
-        command = [program, "--port", "0", "--unixsocket", str(self.socket), "--dir", str(self.folder), *self._settings]
+        command = [
+            program,
+            *self._first,
+            "--port",
+            "0",
+            "--unixsocket",
+            str(self.socket),
+            "--dir",
+            str(self.folder),
+            *self._settings,
+        ]
         with (self.folder / "redis.log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=_die_with_the_tests)
         deadline = time.monotonic() + START_SECONDS
@@ -92,6 +103,12 @@ class Redis:
             raise reply
         return reply
 
+    def text(self, *command: str | bytes | int) -> str:
+        """Send a command and answer its reply, which is a text."""
+        reply = self.ask(*command)
+        assert isinstance(reply, bytes)
+        return reply.decode()
+
     def url(self, prefix: str = "shopfloor", **options: str | int) -> StorageUrl:
         """Name a data set in it."""
         more = "".join(f"&{name}={value}" for name, value in options.items())
@@ -113,6 +130,20 @@ def running(*settings: str) -> Iterator[Redis]:
         yield redis
     finally:
         redis.stop()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def watching(port: int, settings: str) -> Iterator[Redis]:
+    """Run a sentinel, which writes what it learns into its settings."""
+    home = Path(tempfile.mkdtemp(prefix="shopfloor-sentinel-"))
+    (home / "sentinel.conf").write_text(settings)
+    sentinel = Redis(home, "--port", str(port), "--bind", "127.0.0.1", "--sentinel", first=str(home / "sentinel.conf"))
+    try:
+        sentinel.start()
+        yield sentinel
+    finally:
+        sentinel.stop()
         shutil.rmtree(home, ignore_errors=True)
 
 

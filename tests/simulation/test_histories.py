@@ -38,10 +38,11 @@ from shopfloor.store.embedded.store import EmbeddedStore
 from shopfloor.store.memory.store import MemoryStore
 from shopfloor.store.port import Committed, Reserve, Store
 from shopfloor.store.postgres.store import PostgresStore
+from shopfloor.store.redis.store import RedisStore
 from tests.jobs import NOW, job
 from tests.simulation.plain import PlainStore
 from tests.store.failing_file import FailingDisk, FailingFiles
-from tests.stores import POSTGRES, Tuning, part_of
+from tests.stores import POSTGRES, REDIS, Tuning, part_of
 
 QUEUES_MAX = 3
 HISTORIES = settings(
@@ -280,6 +281,47 @@ class PostgresHistories(Histories):
             shutil.rmtree(self.folder)
 
 
+class RedisHistories(Histories):
+    """Also with two servers that take turns, restarts, and connections that break."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="shopfloor-histories-"))
+        super().__init__()
+        self.servers = [self.subject, Subject(self.make)]
+
+    def make(self) -> Store:
+        """Make the store under test; each is a server of its own."""
+        return REDIS.make(self.folder, Tuning(queues_max=QUEUES_MAX))
+
+    @rule()
+    def go_to_the_other_server(self) -> None:
+        """What one server did, the other one knows."""
+        self.servers.reverse()
+        self.subject = self.servers[0]
+
+    @rule()
+    def restart(self) -> None:
+        """Stop the server and start it again."""
+        self.subject.reopen()
+
+    @rule(transitions=transitions, requests=requests)
+    def commit_on_a_connection_that_broke(self, transitions: list[Transition], requests: list[Reserve]) -> None:
+        """The server finds out by itself, and does it once."""
+        assert isinstance(self.subject.store, RedisStore)
+        connection = self.subject.store._link._connection
+        assert connection is not None
+        connection.abandon("on cue")
+        self._same(transitions, requests)
+
+    def teardown(self) -> None:
+        """Compare a last time."""
+        try:
+            super().teardown()
+        finally:
+            self.servers[1].close()
+            shutil.rmtree(self.folder)
+
+
 def _told(committed: Committed) -> tuple[list[object], list[list[Held]]]:
     """Say what a commit answered, but for positions."""
     outcomes: list[object] = []
@@ -311,3 +353,8 @@ def test_the_embedded_store_does_what_the_plainest_store_does(
 def test_the_postgres_store_does_what_the_plainest_store_does() -> None:
     examples = part_of(HISTORIES.max_examples, POSTGRES)
     run_state_machine_as_test(PostgresHistories, settings=settings(HISTORIES, max_examples=examples))
+
+
+def test_the_redis_store_does_what_the_plainest_store_does() -> None:
+    examples = part_of(HISTORIES.max_examples, REDIS)
+    run_state_machine_as_test(RedisHistories, settings=settings(HISTORIES, max_examples=examples))

@@ -91,6 +91,11 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing can be sent any more."""
+        return self._transport is None or self._transport.is_closing()
+
     async def end(self, why: str) -> None:
         """End it at once, and wait until nothing of it is left."""
         self.abandon(why)
@@ -106,7 +111,7 @@ class Connection(asyncio.Protocol):
     async def call_all(self, commands: list[tuple[Argument, ...]]) -> list[Any]:
         """Send commands in one go and answer their replies, refusals among them; raise `Lost`."""
         transport = self._transport
-        if transport is None or transport.is_closing():
+        if transport is None or self.is_over:
             raise Lost(self.why_lost or "the connection is closed")
         loop = asyncio.get_running_loop()
         futures = [loop.create_future() for _ in commands]

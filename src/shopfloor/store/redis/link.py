@@ -76,6 +76,8 @@ class Link:
 
     async def connection(self) -> Connection:
         """Answer the connection; wait a moment where it was just lost, else raise `StoreUnavailable`."""
+        if self._connection is not None and self._connection.is_over:
+            self._lost(self._connection)  # it is lost already, and the loop had no time yet to say so
         if self._connection is None:
             left = self._down_at + PATIENCE_SECONDS - asyncio.get_running_loop().time()
             if left > 0 and not self._stopped:
