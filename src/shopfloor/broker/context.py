@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import Struct
 from structlog.typing import FilteringBoundLogger
 
+from shopfloor.broker.counts import Counts
 from shopfloor.broker.moment import Moment
 from shopfloor.broker.ticks import Ticks
 from shopfloor.core.lifecycle import Rules
@@ -53,6 +54,8 @@ class Context:
     log: FilteringBoundLogger
     push_refusal: str = ""
     """Why no job is taken at present (memory, for example); empty when jobs are taken."""
+    counts: Counts = field(default_factory=Counts)
+    """What has happened here, for those who watch from outside."""
     quiet: set[str] = field(default_factory=set)
     """Wids that were told to be quiet or to terminate, as of their last BEAT or the last reaping here."""
 

@@ -47,6 +47,8 @@ class Fetching:
                 yield from self._give_back(reserved)
                 return ()
             if reserved or context.moment.now > until:
+                for held in reserved:
+                    context.counts.started(held)
                 return reserved
 
     def _concern(self, reserved: Sequence[Held]) -> bool:
@@ -105,4 +107,5 @@ class Fetching:
         job = held.job
         if (yield from self._following.apply((held,), lifecycle.expire)):
             self.expired += 1
+            self._context.counts.expired(job)
             self._context.log.info("a job expired", jid=job.jid, jobtype=job.jobtype, queue=job.queue)

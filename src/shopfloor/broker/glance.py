@@ -1,6 +1,6 @@
 """What a person needs to see first: whether all is well, and if not, what is not."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -11,12 +11,13 @@ from shopfloor.broker.fleet import Fleet
 from shopfloor.broker.queues import Queues
 from shopfloor.broker.throttles import Throttles
 from shopfloor.core import tracking
-from shopfloor.core.job import Held
+from shopfloor.core.job import RETRIES, SCHEDULED, Held, TimedPlace
 from shopfloor.core.tracking import TRACK, Track
 from shopfloor.core.workers import Worker
 from shopfloor.errors import Refused
 from shopfloor.store.port import Description, Figures, QueueFigures, QueueLimit
 
+PROMOTED: tuple[TimedPlace, ...] = (SCHEDULED, RETRIES)
 QUEUES_MEASURED_MAX = 50
 """Queues of which the oldest job is looked at for one glance, the largest first."""
 
@@ -77,6 +78,19 @@ class JobGlance:
     track: Track | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """What those who collect figures want to know besides `Counts`: a few questions, whatever the numbers are."""
+
+    totals: Totals
+    queues: Sequence[QueueGlance]
+    """Those with most jobs, as far as they were measured."""
+    workers: Sequence[Worker]
+    store: Description
+    late_seconds: Mapping[TimedPlace, float]
+    """How long the job that is most overdue has been due, in the places from which jobs are promoted."""
+
+
 class Glances:
     """Questions about the whole; nothing changes."""
 
@@ -106,6 +120,21 @@ class Glances:
             store=description,
             push_refusal=context.push_refusal,
         )
+
+    def watched(self, queues_max: int) -> Verb[Watched]:
+        """Look at what can be looked at often."""
+        context = self._context
+        totals, known = yield from self._counted()
+        largest = sorted(known, key=lambda queue: -queue.size)[:queues_max]
+        queues = yield from self.measured(largest)
+        workers = yield from self._fleet.known()
+        description: Description = yield Query(context.store.describe)
+        late: dict[TimedPlace, float] = {}
+        for place in PROMOTED:
+            now = context.moment.now
+            due: Sequence[Held] = yield Query(partial(context.store.due, place, now, 1))
+            late[place] = max(0.0, now - due[0].at) if due else 0.0
+        return Watched(totals=totals, queues=queues, workers=workers, store=description, late_seconds=late)
 
     def job(self, jid: str) -> Verb[JobGlance]:
         """Look at one job and around it; refused where it is not held."""

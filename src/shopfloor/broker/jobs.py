@@ -6,9 +6,9 @@ from shopfloor.broker.asks import Fork, Load, Verb
 from shopfloor.broker.context import Context, Session
 from shopfloor.broker.following import Following, check_outdated
 from shopfloor.core import lifecycle, workers
-from shopfloor.core.changes import ABSENT, Conflict, Note, Transition
+from shopfloor.core.changes import ABSENT, Conflict, Count, Note, Put, Transition
 from shopfloor.core.fate import Event
-from shopfloor.core.job import NOTHING, WORKING, Held, Job
+from shopfloor.core.job import DEAD, NOTHING, WORKING, Held, Job
 from shopfloor.core.payload import PushedJob, accept, is_repeated
 from shopfloor.core.retry import FailReport
 from shopfloor.core.workers import WORKER
@@ -138,10 +138,15 @@ class Jobs:
         """Answer for each job why it was not taken. Those without `custom` look at nothing and share an ask."""
         if all(job.custom is NOTHING for job, _ in accepted):
             conflicts = yield [lifecycle.push(job, due, self._context.rules) for job, due in accepted]
-            met = zip(accepted, conflicts, strict=True)
-            return [None if conflict is None else self.refusal(job, conflict) for (job, _), conflict in met]
+            return [self._met(job, conflict) for (job, _), conflict in zip(accepted, conflicts, strict=True)]
         prongs = yield Fork(tuple([self._take_in(job, due) for job, due in accepted]))
         return [prong.error for prong in prongs]
+
+    def _met(self, job: Job, conflict: Conflict | None) -> Refused | None:
+        if conflict is None:
+            self._context.counts.pushed(job)
+            return None
+        return self.refusal(job, conflict)
 
     def _take_in(self, job: Job, due: float) -> Verb[None]:
         """Put a new job, together with what the features have to say to it; raise `Refused` where it is not taken."""
@@ -150,6 +155,7 @@ class Jobs:
             joining = () if job.custom is NOTHING else (yield from self._following.joining(job, due))
             conflict: Conflict | None = yield transition + joining if joining else transition
             if conflict is None:
+                self._context.counts.pushed(job)
                 return
             refusal = self.refusal(job, conflict)
             if refusal is not None:
@@ -189,8 +195,18 @@ class Jobs:
                 transition = yield from self._following.complete(held, transition, event)
             conflict = yield transition
             if conflict is None:
+                if event == "succeeded":
+                    self._context.counts.done(held, self._context.moment.now)
+                else:
+                    self._count(held, transition)
                 return True
             check_outdated(conflict)
+
+    def _count(self, held: Held, transition: Transition) -> None:
+        """Note a run that failed; one that was given back did not."""
+        if any(type(change) is Count and change.name == "failures" for change in transition):
+            dies = any(type(change) is Put and change.place == DEAD for change in transition)
+            self._context.counts.failed(held, self._context.moment.now, dies=dies)
 
     def _acknowledged(self, held: Held) -> Transition:
         return lifecycle.acknowledge(held, self._context.moment.day)

@@ -17,6 +17,7 @@ They run in one coroutine: there is no task, lock or thread per command.
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import islice
+from time import perf_counter
 from typing import Any
 
 from structlog.typing import FilteringBoundLogger
@@ -24,6 +25,7 @@ from structlog.typing import FilteringBoundLogger
 from shopfloor.broker.asks import Aside, Fork, Load, Prong, Query, Verb, Wait
 from shopfloor.broker.calls import Call, Errand, Gathering, Source
 from shopfloor.broker.contact import Contact
+from shopfloor.broker.counts import COMMIT_SPANS, Histogram
 from shopfloor.broker.foresight import Foresight, in_foreseen_order, jobs_to_come
 from shopfloor.broker.moment import Moment
 from shopfloor.broker.rumours import Rumours
@@ -32,6 +34,9 @@ from shopfloor.core.changes import Transition
 from shopfloor.core.job import Held
 from shopfloor.errors import Refused, StoreUnavailable
 from shopfloor.store.port import Reserve, Store
+
+TIMED_EVERY = 8
+"""Of so many rounds the commit of one is timed: looking at the clock twice costs a lone job half a percent."""
 
 
 class Ticks:
@@ -46,6 +51,8 @@ class Ticks:
         self.limited: Mapping[str, bool] = {}
         """Queues of which only some jobs may be working, and whether that is so for each worker by itself."""
         self.rounds = 0
+        self.commits = Histogram(COMMIT_SPANS)
+        """How long the store took to commit, in seconds; of some rounds."""
         self._ready: list[Source] = []
         self._arrived: list[Call] = []
         self._going: list[Call] = []
@@ -229,6 +236,7 @@ class Ticks:
     async def _commit_all(self, committing: list[Call], transitions: list[Transition], fetching: list[Call]) -> None:
         requests: list[Reserve] = [call.ask.request for call in fetching]
         self._asked = dict.fromkeys(fetching, True)
+        began = perf_counter() if self.rounds % TIMED_EVERY == 0 else 0.0
         try:
             committed = await self.store.commit(transitions, requests, self.moment.now)
         except Exception as error:
@@ -238,6 +246,8 @@ class Ticks:
             self._serve([()] * len(fetching))
             return
         self._reached()
+        if began:
+            self.commits.add(perf_counter() - began)
         self.contact.delivered(self.moment.now)
         self._hand_out(committing, committed.outcomes)
         self._serve(committed.reserved)

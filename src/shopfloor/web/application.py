@@ -18,7 +18,7 @@ from shopfloor.store.port import Figures
 from shopfloor.web.assets import Assets
 from shopfloor.web.forms import Form, read_form
 from shopfloor.web.guard import LIVE_PATH, Guard
-from shopfloor.web.pages import busy, chores, job, live, overview, places, queues, server
+from shopfloor.web.pages import busy, chores, job, live, metrics, overview, places, queues, server
 from shopfloor.web.pages.visit import Visit
 from shopfloor.web.render import Page, Renderer
 from shopfloor.web.site import Site
@@ -57,6 +57,7 @@ def rows() -> Sequence[Row]:
         Row(path="/debug", show=server.show),
         Row(path="/stats", show=server.stats),
         Row(path="/health", show=server.health),
+        Row(path="/metrics", show=metrics.show),
         Row(path=LIVE_PATH, show=live.listen),
         Row(path="/theme", act=server.choose_theme),
     )
