@@ -20,14 +20,21 @@ from tests.sdk.working import SHOP, counts, is_settled, until, working
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]
 
-QUICK = " --fetch-seconds 0.2 --worker-grace-seconds 0.5 --worker-seconds 2 --reap-seconds 0.1"
+QUICK = " --fetch-seconds 0.2 --worker-seconds 4 --reap-seconds 0.1"
+PATIENT, HASTY = " --worker-grace-seconds 4", " --worker-grace-seconds 0.5"
+"""A worker that has to be given up is given up soon; one that only lost its connections has time to come back."""
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """Run a server for the test; marked `hasty` it soon gives up workers that are not connected."""
+    grace = getattr(request, "param", PATIENT)
     spec = describe("shopfloor:process")
-    with running(replace(spec, command=spec.command + QUICK)) as server:
+    with running(replace(spec, command=spec.command + QUICK + grace)) as server:
         yield server
+
+
+hasty = pytest.mark.parametrize("server", [HASTY], indirect=True, ids=["hasty"])
 
 
 @pytest.fixture
@@ -115,7 +122,7 @@ def test_beats_survive_a_child_that_holds_the_interpreter(url: str, ledger: Path
             await until(lambda: len(shop.entries(ledger)) == 3)
             for child in worker.child_ids:  # longer than the server waits for a beat
                 os.kill(child, signal.SIGSTOP)
-            await asyncio.sleep(2.5)
+            await asyncio.sleep(4.5)
             told = await client.get(jid)
             assert told is not None
             assert told["place"] == "working"
@@ -146,6 +153,7 @@ def test_a_worker_whose_connections_break_again_and_again_loses_nothing(server: 
     assert_none_overlaps(ledger)
 
 
+@hasty
 def test_a_job_whose_delivery_was_lost_comes_back_soon(server: Server, url: str, ledger: Path) -> None:
     proxy = Proxy(server.port)
 
@@ -191,6 +199,7 @@ def test_a_server_that_restarts_under_load(server: Server, ledger: Path) -> None
     assert_none_overlaps(ledger)
 
 
+@hasty
 def test_a_parent_that_is_killed_takes_its_children_along_and_its_jobs_come_back(url: str, ledger: Path) -> None:
     command = [sys.executable, "-m", "shopfloor", "work", SHOP, "--processes", "2", "--url", url]
     first = subprocess.Popen(command, stderr=subprocess.DEVNULL)
