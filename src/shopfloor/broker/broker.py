@@ -15,6 +15,7 @@ from shopfloor.broker.fetching import Fetching
 from shopfloor.broker.fleet import Fleet
 from shopfloor.broker.following import Following
 from shopfloor.broker.glance import Glances
+from shopfloor.broker.inbox import Inbox
 from shopfloor.broker.jobs import Jobs
 from shopfloor.broker.listing import Listing
 from shopfloor.broker.marks import Marks
@@ -54,6 +55,7 @@ class Broker:
         self.marks = Marks(self.context, self.tracking, self.throttles)
         self.following = Following(self.batches, self.marks)
         self.jobs = Jobs(self.context, self.following)
+        self.inbox = Inbox(self.context, self.following, self.jobs)
         self.fetching = Fetching(self.context, self.following, self.marks, self.throttles)
         self.queues = Queues(self.context, self.following)
         self.batch_care = BatchCare(self.context, self.batches, self.jobs)

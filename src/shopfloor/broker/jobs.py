@@ -125,7 +125,7 @@ class Jobs:
         accepted: list[tuple[Job, float]] = []
         for one in pushed:
             try:
-                accepted.append(self._accept_small(one))
+                accepted.append(self.accepted(one))
             except Refused as refused:
                 refusals[one.jid or ""] = _reason(refused)
         for (job, _), error in zip(accepted, (yield from self._taken_in(accepted)), strict=True):
@@ -175,8 +175,8 @@ class Jobs:
             return Refused(f"another job with jid {job.jid} is held")
         return None
 
-    def _accept_small(self, pushed: PushedJob) -> tuple[Job, float]:
-        """Accept a job of a bulk push, of which the whole line may be larger than one job."""
+    def accepted(self, pushed: PushedJob) -> tuple[Job, float]:
+        """Accept a job that no line of its own has bounded; raise `Refused`."""
         job, due = self._accept(pushed)
         bytes_max = self._context.limits.job_bytes_max
         if len(bytes(job.args)) + len(bytes(job.custom)) > bytes_max:

@@ -73,6 +73,10 @@ SOFT_KINDS = frozenset({"worker"})
 """Kinds of records that describe who is connected now and may be forgotten when the store restarts."""
 
 
+INBOX = "inbox"
+"""Kind of records that are jobs to be pushed; where a store lets applications leave them there."""
+
+
 class Claim(Struct, frozen=True):
     """Guard: `owner` gets the lock `key` until `until`; fails where another holds it ("claimed")."""
 

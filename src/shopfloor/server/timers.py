@@ -41,6 +41,7 @@ def rows(broker: Broker, periods: Periods) -> list[Timer]:
     return [
         Timer("promote scheduled", periods.schedule_seconds, partial(upkeep.promote, "scheduled")),
         Timer("promote retries", periods.schedule_seconds, partial(upkeep.promote, "retries")),
+        Timer("empty the inbox", periods.schedule_seconds, broker.inbox.take_in),
         Timer("purge dead", periods.reap_seconds, upkeep.purge_dead),
         Timer("forget tracked jobs", periods.reap_seconds, broker.tracking.purge),
         Timer("reap reservations", periods.reap_seconds, upkeep.reap_reservations),

@@ -171,7 +171,7 @@ class Store(Protocol):
         """List by jid the jobs that are held and name the batch in their `custom`."""
 
     async def records(self, kind: str) -> dict[str, Record]:
-        """List all records of a kind by id."""
+        """List all records of a kind by id; of the inbox the first by id suffice, a thousand for example."""
 
     async def locks(self, until: float, count: int) -> Sequence[Lock]:
         """List up to `count` of the locks that end at `until` or before, the earliest first (then by key).

@@ -32,7 +32,10 @@ QUEUES: Final = """
 FIGURES: Final = "SELECT name, value FROM figures WHERE name = ANY ($1)"
 MEMBERS: Final = "SELECT jid FROM jobs WHERE bid = $1 ORDER BY jid"
 CALLBACKS: Final = "SELECT jid FROM jobs WHERE callback_bid = $1 ORDER BY jid"
-KIND: Final = "SELECT id, version, value FROM records WHERE kind = $1 ORDER BY id"
+KIND: Final = """
+    SELECT id, version, value FROM records WHERE kind = $1
+    ORDER BY kind, id LIMIT CASE WHEN $1 = 'inbox' THEN 1000 END"""
+"""Of the inbox a part: an application may leave any number of jobs there in one transaction."""
 LOCKS: Final = "SELECT key, owner, until FROM locks WHERE until <= $1 ORDER BY until, key LIMIT $2"
 
 FIGURE_NAMES: Final = (
