@@ -13,9 +13,10 @@ from tests.stores import CONFORMING
 
 pytest_plugins = ["shopfloor.store.conformance.plugin"]
 
-settings.register_profile("ci", derandomize=True)
-if os.environ.get("CI"):
-    settings.load_profile("ci")
+# How long an example takes is up to what else the machine does; the limit of pytest is enough against a hang.
+settings.register_profile("ours", deadline=None)
+settings.register_profile("ci", derandomize=True, deadline=None)
+settings.load_profile("ci" if os.environ.get("CI") else "ours")
 
 
 def pytest_shopfloor_stores() -> Sequence[Kind]:
