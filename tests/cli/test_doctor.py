@@ -141,6 +141,16 @@ def test_clocks(ahead: float, verdict: str, says: str) -> None:
     assert says in finding.says
 
 
+@pytest.mark.parametrize(
+    ("url", "grace", "warned"),
+    [("redis://h", 9.0, True), ("redis://h", 10.0, False), ("sqlite:///a.db", 1.0, False)],
+)
+def test_a_grace_that_is_short_for_several_servers(url: str, grace: float, warned: bool) -> None:
+    settings = Settings(storage=StorageUrl(url), worker_grace_seconds=grace, reap_seconds=5.0)
+    found = list(findings._patience(settings))
+    assert [finding.verdict for finding in found] == ["warning"] * warned
+
+
 def test_what_the_server_tells_of_its_store() -> None:
     told = {"trouble": "the last fold failed", "store_breaks": 3, "store_clock_ahead": -40.0}
     found = list(findings._contact(told))

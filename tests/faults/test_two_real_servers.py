@@ -62,7 +62,6 @@ class Shop:
         self.dice = random.Random(seed)
         self.pushed: set[str] = set()
         """Acknowledged."""
-        self.sent: set[str] = set()
         self.settled: set[str] = set()
         """Somebody did the job and said so, whether that was answered or not."""
         self.working: dict[str, str] = {}
@@ -91,16 +90,18 @@ class Shop:
         while not self.ended.is_set():
             with suppress(*TROUBLE):
                 async with self.line() as line:
-                    while not self.ended.is_set():
-                        jid = f"job-{number}-{count:06}"
-                        job = {"jid": jid, "jobtype": "T", "queue": QUEUES[count % 2], "args": [count]}
-                        self.sent.add(jid)
-                        if await line.ask("PUSH " + msgspec.json.encode(job).decode()) != "+OK":
-                            break
-                        self.pushed.add(jid)
+                    while await self._push(line, f"job-{number}-{count:06}", QUEUES[count % 2]):
                         count += 1
-                        await asyncio.sleep(0.02)
             await asyncio.sleep(0.05)
+
+    async def _push(self, line: Line, jid: str, queue: str) -> bool:
+        """Push a job, and pause; answer whether to go on with the next one by this connection."""
+        job = {"jid": jid, "jobtype": "T", "queue": queue, "args": []}
+        if self.ended.is_set() or await line.ask("PUSH " + msgspec.json.encode(job).decode()) != "+OK":
+            return False
+        self.pushed.add(jid)
+        await asyncio.sleep(0.02)
+        return True
 
     async def work(self, number: int) -> None:
         """Work, as one process after another: who lost its connection begins anew under another wid."""

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from shopfloor.cli import screen
 from shopfloor.cli.address import EVERYWHERE
-from shopfloor.cli.build import build_rules
+from shopfloor.cli.build import IN_PROCESS, build_rules
 from shopfloor.cli.connection import Connection
 from shopfloor.cli.serve import SPARE_FILES
 from shopfloor.config import Settings
@@ -51,6 +51,7 @@ def settings_findings(settings: Settings) -> Iterator[Finding]:
     yield from _file_limit(settings)
     yield from _protection(settings)
     yield from _certificate(settings)
+    yield from _patience(settings)
 
 
 def storage_findings(settings: Settings, *, reads_all: bool) -> Iterator[Finding]:
@@ -140,6 +141,16 @@ def _certificate(settings: Settings) -> Iterator[Finding]:
             yield Finding("ok", "certificate", f"{settings.tls_certificate} and its key fit")
     except ConfigError as error:
         yield Finding("problem", "certificate", str(error))
+
+
+def _patience(settings: Settings) -> Iterator[Finding]:
+    """Servers that share a store see only their own connections of a worker; each look tells the others."""
+    least = 2 * settings.reap_seconds
+    if settings.storage.scheme not in IN_PROCESS and settings.worker_grace_seconds < least:
+        says = (
+            f"{settings.worker_grace_seconds:g} is less than twice reap_seconds, short for servers that share a store"
+        )
+        yield Finding("warning", "worker_grace_seconds", says)
 
 
 def _certificate_end(seconds: float) -> Iterator[Finding]:
