@@ -94,3 +94,32 @@ async def _failures(scene: Scene) -> None:
     await scene.fail("thumbs", HOSTILE[:60], HOSTILE)
     await scene.push("hostile-retry-1", HOSTILE, "letters", args=[HOSTILE])
     await scene.fail("letters", HOSTILE, HOSTILE, [HOSTILE])
+
+
+async def play_features(scene: Scene) -> str:
+    """Add batches that wait for something and cron entries; give the batch that another one is nested in."""
+    outer = await _new_batch(scene, {"description": "Import of 2023", "complete": {"jobtype": "Done", "args": []}})
+    inner = await _new_batch(
+        scene, {"description": HOSTILE, "parent_bid": outer, "success": {"jobtype": "Tell", "args": []}}
+    )
+    await scene.push("import-row-1", "Import", "imports", custom={"bid": outer})
+    await scene.push("import-row-2", "Import", "imports", custom={"bid": inner})
+    await scene.push("import-row-3", "Import", "imports", custom={"bid": inner})
+    await scene.fail("imports", "ValueError", "no such row")
+    for bid in (inner, outer):
+        assert await scene.pusher.ask(f"BATCH COMMIT {bid}") == "+OK"
+    for entry in (
+        {
+            "name": "report",
+            "schedule": "0 6 * * mon-fri",
+            "zone": "Europe/Berlin",
+            "job": {"type": "Report", "args": []},
+        },
+        {"name": "tidy", "schedule": "@daily", "paused": True, "job": {"type": HOSTILE, "args": [HOSTILE]}},
+    ):
+        assert (await scene.pusher.ask(f"CRON PUT {json.dumps(entry)}")).startswith("$ ")
+    return outer
+
+
+async def _new_batch(scene: Scene, definition: dict[str, Any]) -> str:
+    return (await scene.pusher.ask(f"BATCH NEW {json.dumps(definition)}"))[2:]

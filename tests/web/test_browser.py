@@ -15,7 +15,7 @@ from shopfloor.web.house import WebHouse
 from tests.serving import Serving, run, serving, until
 from tests.stores import EMBEDDED
 from tests.web.browsers import browsing, complaints, obstacles
-from tests.web.scene import HOSTILE, Scene, play
+from tests.web.scene import HOSTILE, Scene, play, play_features
 from tests.web.screenshots import PAGES
 from tests.web.sites import web_house
 
@@ -63,12 +63,13 @@ def test_every_page_is_well_and_axe_finds_nothing(tmp_path: Path) -> None:
     async def test() -> None:
         async with sitting(tmp_path) as desk:
             page = desk.page
+            bid = await play_features(desk.scene)
             heard = complaints(page)
             for scheme, width in (("light", 1280), ("dark", 390)):
                 await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # it is one of the two
                 await page.set_viewport_size({"width": width, "height": 844})
                 for name, path in PAGES.items():
-                    await page.goto(path)
+                    await page.goto(path.format(bid=bid))
                     assert "owned" not in await page.title() or HOSTILE[:8] in await page.title(), name
                     assert await obstacles(page) == [], f"{name}, {scheme}"
                     wider = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
@@ -138,8 +139,9 @@ def test_everything_can_be_read_and_done_without_scripts(tmp_path: Path) -> None
     async def test() -> None:
         async with sitting(tmp_path, java_script_enabled=False) as desk:
             page = desk.page
+            bid = await play_features(desk.scene)
             for path in PAGES.values():
-                await page.goto(path)
+                await page.goto(path.format(bid=bid))
                 assert await page.locator("main").count() == 1, path
             await page.goto("/morgue")
             await page.get_by_label("Select job dead-00001").check()

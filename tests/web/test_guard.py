@@ -17,7 +17,7 @@ from tests.web.scene import play
 from tests.web.sites import TOKEN, seen, visiting, web_house
 
 PASSWORD = "correct horse"
-ACTING = [row.path.format(name="default", id="x", key="x") for row in rows() if row.act is not None]
+ACTING = [row.path.format(name="default", id="x", key="x", bid="x") for row in rows() if row.act is not None]
 
 
 def _basic(password: str, user: str = "anybody") -> str:

@@ -18,7 +18,7 @@ from shopfloor.store.port import Figures
 from shopfloor.web.assets import Assets
 from shopfloor.web.forms import Form, read_form
 from shopfloor.web.guard import LIVE_PATH, Guard
-from shopfloor.web.pages import busy, chores, job, live, metrics, overview, places, queues, server
+from shopfloor.web.pages import batches, busy, chores, cron, job, live, metrics, overview, places, queues, server
 from shopfloor.web.pages.visit import Visit
 from shopfloor.web.render import Page, Renderer
 from shopfloor.web.site import Site
@@ -26,6 +26,8 @@ from shopfloor.web.views.frame import Frame
 from shopfloor.web.views.places import KINDS
 
 Handler = Callable[[Visit], Coroutine[Any, Any, Response]]
+ABSENT = ("Job not found", "unknown worker", "no such batch", "Cron entry not found")
+"""How refusals begin that say that something is not there."""
 NOBODY = Totals(
     figures=Figures(working=0, scheduled=0, retries=0, dead=0, processed=0, failures=0), enqueued=0, queues=0
 )
@@ -52,6 +54,9 @@ def rows() -> Sequence[Row]:
         Row(path="/busy", show=busy.show, act=busy.act),
         *timed,
         *single,
+        Row(path="/batches", show=batches.show_all),
+        Row(path="/batches/{bid}", show=batches.show, act=batches.act),
+        Row(path="/cron", show=cron.show, act=cron.act),
         Row(path="/jobs", show=job.show, act=job.act),
         Row(path="/chores/{id}", show=chores.show, act=chores.act),
         Row(path="/debug", show=server.show),
@@ -117,7 +122,7 @@ def _judged(error: Exception) -> tuple[int, str]:
     if isinstance(error, HTTPException):
         return error.status_code, str(error.detail)
     if isinstance(error, Refused):
-        is_absent = error.message.startswith(("Job not found", "unknown worker"))
+        is_absent = error.message.startswith(ABSENT)
         return (404 if is_absent else 409), error.message
     if isinstance(error, StoreError):
         return 503, f"the store did not answer: {error}"

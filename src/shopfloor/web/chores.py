@@ -25,6 +25,7 @@ class Chore:
     back: str
     """Path of the page it was begun on."""
     began_at: float
+    stoppable: bool
     progress: Progress = field(default_factory=Progress)
     ended_at: float = 0.0
     error: str = ""
@@ -37,11 +38,12 @@ class Chore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Errand:
-    """What is to be done: in words, on how many jobs, from which page."""
+    """What is to be done: in words, on how many jobs, from which page; whether it can be stopped half way."""
 
     what: str
     total: int
     back: str
+    stoppable: bool = True
 
 
 class Chores:
@@ -61,6 +63,7 @@ class Chores:
             what=errand.what,
             total=errand.total,
             back=errand.back,
+            stoppable=errand.stoppable,
             began_at=self._broker.ticks.clock(),
             progress=progress,
         )
@@ -81,7 +84,7 @@ class Chores:
     def _watched(self, chore: Chore, verb: Verb[int]) -> Verb[None]:
         """Carry the operation out and note how it ended, whatever that was."""
         try:
-            yield from verb
+            chore.progress.moved = yield from verb
         except Exception as error:
             chore.error = str(error) or type(error).__name__
         except GeneratorExit:

@@ -24,6 +24,8 @@ PAGE_QUEUES: Final = 100
 """Queues on a page; the oldest job of each is looked at."""
 METRIC_QUEUES: Final = 100
 """Queues with a series of their own in the metrics, those with most jobs first; the oldest job of each is looked at."""
+PAGE_BATCHES: Final = 50
+"""Batches on a page."""
 PAGE_WORKING: Final = 200
 """Running jobs on the page of workers."""
 PAGE_WORKERS: Final = 200

@@ -22,6 +22,7 @@ DONE: Final[Mapping[str, str]] = {
     "cancel": "Cancelled",
     "quiet": "Told to take no more jobs; heard at the next beat.",
     "stop": "Told to stop; heard at the next beat.",
+    "fired": "Fired: its job is in the queue.",
     "gone": "The job is not held any more.",
 }
 """What a page may be told to say after a form, by the word that stands in its address."""
@@ -64,6 +65,8 @@ class Frame:
             ("Retries", "/retries", "retries", figures.retries),
             ("Scheduled", "/scheduled", "scheduled", figures.scheduled),
             ("Dead", "/morgue", "dead", figures.dead),
+            ("Batches", "/batches", "", 0),
+            ("Cron", "/cron", "", 0),
         )
         theme = request.cookies.get("shopfloor_theme", "")
         return cls(
