@@ -20,6 +20,7 @@ DOCS = ROOT / "docs"
 GENERATORS = (
     ("shopfloor.config", "reference"),
     ("shopfloor.cli", "reference"),
+    ("shopfloor.web.api", "reference"),
     ("scripts.lifecycle_page", "concepts"),
 )
 

@@ -10,6 +10,7 @@ import pytest
 
 from shopfloor.errors import StoreUnavailable
 from shopfloor.web import guard, limits, site
+from shopfloor.web.api.scopes import Tokens
 from shopfloor.web.application import make_application, rows
 from tests.serving import run, serving
 from tests.stores import MEMORY
@@ -64,7 +65,7 @@ def test_another_password_after_a_reload(tmp_path: Path) -> None:
     async def test() -> None:
         async with serving(MEMORY, tmp_path) as house:
             web = web_house(house, PASSWORD)
-            web.reload("another")
+            web.reload("another", Tokens())
             transport = httpx.ASGITransport(make_application(web.site))
             async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as visitor:
                 assert (await visitor.get("/", headers={"authorization": _basic(PASSWORD)})).status_code == 401

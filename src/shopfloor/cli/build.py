@@ -103,7 +103,14 @@ def build_web(settings: Settings, server: Server, tls: Tls | None) -> WebHouse |
     """Make the web side of a server; None where the settings switch it off."""
     if not settings.web_enabled:
         return None
-    options = Options(environment=settings.environment, hide_arguments=settings.web_hide_arguments)
+    options = Options(
+        environment=settings.environment,
+        hide_arguments=settings.web_hide_arguments,
+        job_bytes_max=settings.job_bytes_max,
+        line_bytes_max=settings.line_bytes_max,
+        bulk_jobs_max=settings.bulk_jobs_max,
+        peek_jobs_max=settings.peek_jobs_max,
+    )
     site = Site(server.broker, server.vitals, settings.web_password.reveal(), options)
     binding = WebBinding(
         host=settings.web_binding.host,

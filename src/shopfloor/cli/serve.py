@@ -22,6 +22,7 @@ from shopfloor.cli.build import build_server, build_web
 from shopfloor.cli.cron_tables import read_cron_tables
 from shopfloor.cli.logs import adopt_standard_logging, open_log
 from shopfloor.cli.throttle_tables import read_throttle_tables
+from shopfloor.cli.token_file import open_tokens
 from shopfloor.config import Binding, Loaded, Settings, load
 from shopfloor.core.cron_definition import Definition
 from shopfloor.errors import ConfigError, ShopfloorError
@@ -73,6 +74,8 @@ async def _serve(loaded: Loaded, flags: Mapping[str, object], log: FilteringBoun
     server = build_server(settings, log, tls)
     server.broker.throttles.apply(throttles)
     web = build_web(settings, server, tls)
+    if web is not None:
+        web.reload(settings.web_password.reveal(), open_tokens(settings))
     await _start(server, settings.command_binding)
     await _apply_cron(server, entries)
     await _start_web(web, server, settings.web_binding)
@@ -137,6 +140,7 @@ def _reload(flags: Mapping[str, object], house: House, log: FilteringBoundLogger
         loaded = load(flags, os.environ)
         entries = read_cron_tables(loaded.tables.cron, time.time())
         throttles = read_throttle_tables(loaded.tables.throttles)
+        tokens = open_tokens(loaded.settings)
         if house.tls is not None:
             house.tls.reload()
     except ConfigError as error:
@@ -144,7 +148,7 @@ def _reload(flags: Mapping[str, object], house: House, log: FilteringBoundLogger
         return
     house.server.reload(loaded.settings.password.reveal())
     if house.web is not None:
-        house.web.reload(loaded.settings.web_password.reveal())
+        house.web.reload(loaded.settings.web_password.reveal(), tokens)
     broker = house.server.broker
     broker.throttles.apply(throttles)
     applying = broker.ticks.run(broker.cron.apply(entries))

@@ -125,6 +125,12 @@ class Settings:
         table="web", help="Leave the arguments of jobs out of the web pages.",
         why="Whoever looks after the queues need not see what is in the jobs.",
     )] = False
+    web_tokens: Annotated[Path | None, Row(
+        table="web",
+        help="File of the tokens of the JSON API: on each line a name, scopes, and the digest of the token.",
+        why="A digest cannot be used to come in, so a copy of the file gives nothing away.",
+        derived="no file, and so no tokens",
+    )] = None
     tls_certificate: Annotated[Path | None, Row(
         table="tls", help="Certificate chain (PEM) for both ports.",
         derived="`public.cert.pem` in the configuration folder, if it exists",

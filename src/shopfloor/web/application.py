@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from shopfloor.broker.glance import Totals
 from shopfloor.errors import Refused, StoreError
 from shopfloor.store.port import Figures
+from shopfloor.web.api import entrance
 from shopfloor.web.assets import Assets
 from shopfloor.web.forms import Form, read_form
 from shopfloor.web.guard import LIVE_PATH, Guard
@@ -78,6 +79,7 @@ def make_application(site: Site) -> ASGIApp:
             routes.append(Route(row.path, _shown(site, renderer, row.show), methods=["GET"]))
         if row.act is not None:
             routes.append(Route(row.path, _acted(site, renderer, row.act), methods=["POST"]))
+    routes.extend(entrance.routes(site))
     failing = _Failing(site, renderer)
     handlers: dict[Any, Any] = dict.fromkeys(
         (HTTPException, Refused, StoreError, TimeoutError, Exception), failing.answer

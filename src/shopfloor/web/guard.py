@@ -23,6 +23,8 @@ from shopfloor.web.site import Site
 OPEN_PATHS: Final = ("/health",)
 OPEN_FOLDER: Final = "/static/"
 """What everybody may read: whoever watches the server, and the style of the pages."""
+API_FOLDER: Final = "/api/"
+"""What asks for tokens by itself, and says no in JSON."""
 LIVE_PATH: Final = "/live"
 """The one answer that has no end of its own."""
 LOCAL_NAMES: Final = ("localhost",)
@@ -69,7 +71,7 @@ class Guard:
     def _refusal(self, scope: Scope) -> PlainTextResponse | None:
         headers = Headers(scope=scope)
         path = scope["path"][len(scope["root_path"]) :]
-        is_open = path in OPEN_PATHS or path.startswith(OPEN_FOLDER)
+        is_open = path in OPEN_PATHS or path.startswith((OPEN_FOLDER, API_FOLDER))
         password = self._site.password
         if not password and not is_local(headers.get("host", "")):
             return PlainTextResponse(

@@ -1,5 +1,6 @@
 """The web side as whoever runs the server knows it: start, stop, and another password."""
 
+from shopfloor.web.api.scopes import Tokens
 from shopfloor.web.application import make_application
 from shopfloor.web.listener import Binding, WebListener
 from shopfloor.web.site import Site
@@ -27,6 +28,7 @@ class WebHouse:
         self.site.pulse.stop()
         await self._listener.stop()
 
-    def reload(self, password: str) -> None:
-        """Ask visitors for another password from now on."""
+    def reload(self, password: str, tokens: Tokens) -> None:
+        """Ask visitors for another password, and programs for other tokens, from now on."""
         self.site.password = password
+        self.site.tokens = tokens

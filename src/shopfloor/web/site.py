@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from shopfloor.broker.asks import Verb
 from shopfloor.broker.broker import Broker
 from shopfloor.broker.reports import Vitals
+from shopfloor.web.api.scopes import Tokens
 from shopfloor.web.chores import Chores
 from shopfloor.web.limits import ANSWER_SECONDS
 from shopfloor.web.pulse import Pulse
@@ -21,6 +22,10 @@ class Options:
 
     environment: str
     hide_arguments: bool = False
+    job_bytes_max: int = 4 << 20
+    line_bytes_max: int = 64 << 20
+    bulk_jobs_max: int = 10_000
+    peek_jobs_max: int = 1_000
 
 
 class Site:
@@ -31,6 +36,7 @@ class Site:
         self.vitals = vitals
         self.password = password
         self.options = options
+        self.tokens = Tokens()
         self.chores = Chores(broker)
         self.pulse = Pulse(broker)
 
