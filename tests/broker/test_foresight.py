@@ -80,11 +80,22 @@ def test_a_record_is_seen_as_it_will_be(shop: Shop) -> None:
 
 def test_what_rests_on_an_old_version_is_a_conflict_before_it_is_committed(shop: Shop) -> None:
     sight = _sight(Record(b"1", 4))
+    sight.learn(Load((), (OTHER,)), Loaded({}, {OTHER: ABSENT}))
     late = _call(shop, (_note(b"3", 4), _note(b"x", 0, OTHER)))
     assert sight.foresee(_call(shop, (_note(b"2", 4),))) is None
     assert sight.foresee(late) == Conflict(_note(b"3", 4), "version")
-    assert sight.seen.records == {KEY: Record(b"2", 5)}  # nothing of it is seen by others
+    assert sight.seen.records == {KEY: Record(b"2", 5), OTHER: ABSENT}  # nothing of it is seen by others
     assert late not in sight.order
+
+
+def test_what_nobody_looked_up_is_looked_up_before_anybody_builds_on_it(shop: Shop) -> None:
+    sight, call = _sight(), _call(shop, (_note(b"1", 0), _note(b"x", 3, OTHER)))
+    assert sight.foresee(call) == "unknown"
+    assert sight.seen.records == {KEY: ABSENT}
+    assert sight.unknown([call]) == Load((), (OTHER,))
+    sight.learn(Load((), (OTHER,)), Loaded({}, {OTHER: Record(b"y", 3)}))
+    assert sight.foresee(call) is None
+    assert (sight.seen.records[KEY], sight.order) == (Record(b"1", 1), [call])
 
 
 def test_a_verb_is_corrected_once_in_a_round(shop: Shop) -> None:
@@ -194,6 +205,24 @@ def test_who_built_on_what_was_never_written_decides_again(shop: Shop) -> None:
     assert (first.result, late.result) == ("gone", None)
     assert seen == [666, 100]
     assert _number(shop) == 101
+
+
+def test_who_knows_a_version_from_an_earlier_round_is_not_built_upon_where_it_is_old(shop: Shop) -> None:
+    """As the reconciler of batches does: it compares at leisure, and looks up something else before it writes."""
+
+    def slow() -> Verb[bool]:
+        yield Query(shop.store.figures)
+        yield Load((), (OTHER,))
+        return (yield (_note(b"1000", 0),)) is None
+
+    (late,) = Client(shop).send(slow())
+    shop.turn()
+    shop.run(shop.store.inner.commit([(_note(b"1", 0),)], [], 0.0))
+    seen: list[int] = []
+    calls = Client(shop).send(_increased(seen), _increased(seen))
+    shop.until(lambda: late.done and all(call.done for call in calls))
+    assert late.result is False
+    assert (seen, _number(shop)) == ([1, 2], 3)
 
 
 def test_a_failing_look_fails_only_those_who_looked(shop: Shop) -> None:

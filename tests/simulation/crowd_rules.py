@@ -89,32 +89,37 @@ class Judge:
             assert not came, f"nobody asked for a {callback} callback of {one.bid}"
             return
         children = [child for child in batches.values() if child.parent_bid == one.bid]
-        if callback == "death":
-            lost = bool(one.lost) or any(batch.standing(child) == "lost" for child in children)
-            # It comes while the batch is committed, and stays where somebody opens it again.
-            due = lost and (one.committed or came)
-        else:
-            due = self._is_due(one, callback, jobs, children)
-        assert came == due, f"the {callback} callback of {one.bid} {'came before its time' if came else 'is missing'}"
+        due, may_be = self._is_due(one, callback, jobs, children)
+        assert came or not due, f"the {callback} callback of {one.bid} is missing"
+        assert may_be or not came, f"the {callback} callback of {one.bid} came before its time"
         if came:
             self.judged.add((one.bid, callback))
 
-    def _is_due(self, one: Batch, callback: Callback, jobs: Mapping[str, Held], children: Sequence[Batch]) -> bool:
-        members = self.members.get(one.bid, set())
-        executed = all(jid not in jobs or jobs[jid].job.counted for jid in members)
-        if not (one.committed and executed and all(self._is_through(child) for child in children)):
-            return False
-        if callback == "complete":
-            return True
-        if bytes(one.complete) not in NOTHING and one.complete_st != "2":
-            return False
-        if any(batch.standing(child) != "succeeded" for child in children) or any(jid in jobs for jid in members):
-            return False
-        # A success callback that is lost makes a loss of its batch, and had come all the same.
-        return not one.lost or (one.succeeded == one.total and self._is_over(one.bid, "success", jobs))
+    def _is_due(
+        self, one: Batch, callback: Callback, jobs: Mapping[str, Held], children: Sequence[Batch]
+    ) -> tuple[bool, bool]:
+        """Say whether a callback must be there, and whether it may.
 
-    def _is_through(self, child: Batch) -> bool:
-        """Its due callbacks are over, or were when a retry of the same round made another one due."""
+        It may be there, and need not be, where a batch or a child of it moved on once more in the very same round: it
+        was opened again, or a retry made another callback of the child due.
+        """
+        if callback == "death":
+            lost = bool(one.lost) or any(batch.standing(child) == "lost" for child in children)
+            return lost and one.committed, lost
+        members = self.members.get(one.bid, set())
+        executed = one.committed and all(jid not in jobs or jobs[jid].job.counted for jid in members)
+        through = executed and all(batch.standing(child) != "open" for child in children)
+        if callback == "complete":
+            return through, executed and all(self._is_or_was_through(child) for child in children)
+        if not through or (bytes(one.complete) not in NOTHING and one.complete_st != "2"):
+            return False, False
+        if any(batch.standing(child) != "succeeded" for child in children) or any(jid in jobs for jid in members):
+            return False, False
+        # A success callback that is lost makes a loss of its batch, and had come all the same.
+        well = not one.lost or (one.succeeded == one.total and self._is_over(one.bid, "success", jobs))
+        return well, well
+
+    def _is_or_was_through(self, child: Batch) -> bool:
         return batch.standing(child) != "open" or self.standings.get(child.bid, "open") != "open"
 
     def _is_over(self, bid: str, callback: Callback, jobs: Mapping[str, Held]) -> bool:

@@ -1,7 +1,7 @@
 """What can be told from the transitions of a round before they are committed."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from shopfloor.broker.asks import Load
 from shopfloor.broker.calls import Call
@@ -50,12 +50,15 @@ class Foresight:
         self._corrected: set[Call] = set()
 
     def unknown(self, calls: Iterable[Call]) -> Load:
-        """Say what these verbs look up that is not known yet."""
+        """Say what these verbs look up, or mean to write, that is not known yet."""
         jids: list[str] = []
         records: list[tuple[str, str]] = []
         for call in calls:
-            jids += call.ask.jids
-            records += call.ask.records
+            if type(call.ask) is Load:
+                jids += call.ask.jids
+                records += call.ask.records
+            else:
+                records += [(note.kind, note.id) for note in _notes(call.ask)]
         if self._jids:
             jids = [jid for jid in jids if jid not in self._jids]
         if self.seen.records:
@@ -75,15 +78,21 @@ class Foresight:
                 return False
         return self._jids.issuperset(load.jids)
 
-    def foresee(self, call: Call) -> Conflict | None:
-        """Let those that come later see what this verb means to write; answer the conflict where it is old already."""
+    def foresee(self, call: Call) -> Conflict | Literal["unknown"] | None:
+        """Let those that come later see what this verb means to write; answer the conflict where it is old already.
+
+        "unknown" is the answer where it means to write a record that nobody looked up in this round: it knows the
+        version from an earlier one, or takes it for new. Whether that is still so is seen before anybody builds on it.
+        """
         ask = call.ask
         if type(ask) is not tuple:
             return None
         notes = _notes(ask)
         for note in notes:
             record = self.seen.records.get((note.kind, note.id))
-            if record is not None and record.version != note.expected:
+            if record is None:
+                return "unknown"
+            if record.version != note.expected:
                 return Conflict(note, "version")
         for note in notes:
             gone = note.value is None

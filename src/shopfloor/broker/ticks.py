@@ -191,8 +191,11 @@ class Ticks:
     def _look(self, call: Call, sight: Foresight) -> bool:
         """Answer a verb, and again as long as it looks up what is known; say whether it looks up more."""
         while True:
-            self._step(call, sight.seen)
+            if type(call.ask) is Load:
+                self._step(call, sight.seen)
             outdated = sight.foresee(call) if sight.seen.records else None
+            if outdated == "unknown":
+                return True
             if outdated is not None:
                 self._step(call, outdated)
                 if not sight.may_correct(call):
