@@ -138,3 +138,24 @@ def test_a_job_gets_another_jid() -> None:
 )
 def test_what_a_client_wrote_stays_as_it_is(custom: Raw, expected: bytes) -> None:
     assert bytes(with_keys(custom, {"k": "v"})) == expected
+
+
+def test_a_batch_begins_with_a_job_that_is_pushed() -> None:
+    first = job("job-0001", custom='{"n":1.0,"_batch":{},"bid":"b-outer"}')
+    definition = read_definition(json.dumps({"jobs": [JOB], "success": JOB}).encode())
+    begun = batch_definition.made_with("b-1", definition, first, NOW)
+    assert (begun.committed, begun.total, begun.parent_bid) == (True, 2, "b-outer")
+    alone = batch_definition.made_with("b-1", read_definition(b'{"parent_bid":"b-9"}'), first, NOW)
+    assert (alone.committed, alone.total, alone.parent_bid) == (True, 1, "b-9")
+    assert batch_definition.made_with("b-1", definition, job("job-0001", custom='{"_batch":{}}'), NOW).parent_bid == ""
+
+
+def test_the_job_that_a_batch_began_with_is_a_plain_member() -> None:
+    member = batch_definition.first_member(job("job-0001", custom='{"n":1.0,"_batch":{"jobs":[]},"x":[1]}'), "b-1")
+    assert bytes(member.custom) == b'{"n":1.0,"x":[1],"bid":"b-1"}'
+
+
+def test_a_job_in_a_definition_brings_no_batch_along() -> None:
+    text = json.dumps({"jobs": [JOB | {"custom": {"_batch": {}}}]}).encode()
+    with pytest.raises(Refused, match="a job in it cannot bring a batch along"):
+        read_definition(text)

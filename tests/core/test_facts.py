@@ -18,6 +18,11 @@ def test_what_is_known_is_read_and_the_rest_is_the_clients_own() -> None:
     assert checked_facts(job("job-0001", custom='{"bid":null,"locale":"de"}')).bid is None
 
 
+def test_a_batch_that_a_job_brings_along_is_kept_as_it_was_said() -> None:
+    assert bytes(facts(job("job-0001", custom='{"_batch": {"jobs": [1.0]}}')).batch) == b'{"jobs": [1.0]}'
+    assert bytes(facts(job("job-0001", custom='{"batch": 7}')).batch) == b""
+
+
 def test_the_last_of_equal_keys_counts() -> None:
     assert facts(job("job-0001", custom='{"bid":"b-1","bid":null}')).bid is None
 

@@ -138,6 +138,8 @@ class Crowd:
         bid = self._any_bid()
         if bid and self._odds(0.7):
             custom["bid"] = bid
+        if self._odds(0.1):
+            custom["_batch"] = {"jobs": [self._job()], "success": self._callback(1)}
         pushed = PushedJob(
             jid=f"job-{self.made:05}",
             jobtype=job["jobtype"],

@@ -8,17 +8,19 @@ What one batch does to others waits in an agenda, so that depth costs no recursi
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from hashlib import sha256
 
 import msgspec
 from msgspec import Struct, field
 
 from shopfloor.broker.asks import Load, Query, Verb
 from shopfloor.broker.context import Context
+from shopfloor.broker.tracking import Tracking
 from shopfloor.core import batch, batch_definition
 from shopfloor.core.batch import BATCH, Batch, Standing, Step
 from shopfloor.core.batch_definition import Definition
 from shopfloor.core.changes import ABSENT, Conflict, Note, Put, Record, Transition
-from shopfloor.core.facts import Callback
+from shopfloor.core.facts import Callback, facts
 from shopfloor.core.job import QUEUED, SCHEDULED, Job
 from shopfloor.errors import Refused
 from shopfloor.store.port import Loaded
@@ -37,6 +39,8 @@ class Draft(Struct):
     puts: list[Put] = field(default_factory=list)
     jids: set[str] = field(default_factory=set)
     """Of the jobs in `puts`."""
+    tracks: Transition = ()
+    """The records of those that are tracked."""
 
     def note(self, bid: str, loaded: Loaded) -> None:
         """Take in what was looked up of a batch."""
@@ -47,7 +51,7 @@ class Draft(Struct):
     def transition(self) -> Transition:
         """Write the decision down."""
         notes = [Note(BATCH, bid, self._value(bid), self.versions[bid]) for bid in self.touched]
-        return (*notes, *self.puts)
+        return (*notes, *self.puts, *self.tracks)
 
     def _value(self, bid: str) -> bytes | None:
         known = self.batches[bid]
@@ -57,8 +61,9 @@ class Draft(Struct):
 class Batches:
     """What clients do with batches; `moved` is for the verbs that do something with their jobs."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, tracking: Tracking) -> None:
         self._context = context
+        self._tracking = tracking
 
     def new(self, definition: Definition) -> Verb[str]:
         """Make a batch, under its parent if it names one; with jobs of its own it is committed at once."""
@@ -73,6 +78,15 @@ class Batches:
 
         yield from self.retried(decide)
         return bid
+
+    def begun(self, draft: Draft, first: Job, text: bytes) -> Verb[Job]:
+        """Make the batch that a pushed job brings along in its `custom`; answer the job as its first member."""
+        definition = batch_definition.read_definition(text)
+        bid = yield from self._free_bid(draft, sha256(first.jid.encode()).digest())
+        draft.jids.add(first.jid)
+        made = batch_definition.made_with(bid, definition, first, self._context.moment.now)
+        yield from self._make(draft, made, definition)
+        return batch_definition.first_member(first, bid)
 
     def open(self, bid: str) -> Verb[str]:
         """Let more be added to a batch, until its next commit."""
@@ -181,6 +195,8 @@ class Batches:
                 job = batch_definition.renamed(job, (yield from self._free_jid(draft, spare_jid(number))))
             draft.jids.add(job.jid)
             draft.puts.append(Put(job, SCHEDULED, due) if due else Put(job, QUEUED))
+            if facts(job).track:
+                draft.tracks += yield from self._tracking.moved(job.jid, "enqueued", anew=True)
 
     def _free_jid(self, draft: Draft, stem: str) -> Verb[str]:
         jid, number = stem, 1

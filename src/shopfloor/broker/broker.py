@@ -48,8 +48,8 @@ class Broker:
     def __init__(self, store: Store, rules: Rules, limits: BrokerLimits, world: World) -> None:
         self.ticks = Ticks(store, world.clock, world.log)
         self.context = Context(ticks=self.ticks, rules=rules, limits=limits, dice=world.dice, log=world.log)
-        self.batches = Batches(self.context)
         self.tracking = Tracking(self.context)
+        self.batches = Batches(self.context, self.tracking)
         self.throttles = Throttles(self.context)
         self.slot_view = SlotView(self.context, self.throttles)
         self.marks = Marks(self.context, self.tracking, self.throttles)

@@ -14,7 +14,7 @@ from structlog.typing import FilteringBoundLogger
 from shopfloor.broker.asks import Fork, Load, Query, Verb
 from shopfloor.broker.context import Context
 from shopfloor.broker.following import Following
-from shopfloor.broker.jobs import Jobs
+from shopfloor.broker.jobs import Jobs, is_about_another
 from shopfloor.core import cron, lifecycle
 from shopfloor.core.changes import ABSENT, Conflict, Note, Record
 from shopfloor.core.cron import CRON, Entry, Source
@@ -160,14 +160,15 @@ class Cron:
         context = self._context
         after = cron.fired(entry, moment, context.moment.now, job.jid)
         note = Note(CRON, entry.name, cron.encode(after), version)
-        transition = (note, *lifecycle.push(job, 0.0, context.rules))
         while True:
-            joining = () if job.custom is NOTHING else (yield from self._following.joining(job, 0.0))
-            conflict: Conflict | None = yield transition + joining
+            joined, joining = (job, ()) if job.custom is NOTHING else (yield from self._following.joining(job, 0.0))
+            conflict: Conflict | None = yield (note, *lifecycle.push(joined, 0.0, context.rules), *joining)
             if conflict is None:
                 return self._keep(after, Record(note.value, version + 1))
             if conflict.change == note:
                 return None
+            if is_about_another(job, conflict):
+                continue
             refusal = self._jobs.refusal(job, conflict)
             if refusal is not None:
                 raise refusal

@@ -27,15 +27,19 @@ class Following:
         self.concern = marks.concern
         """Say whether anything follows when something happens to a job."""
 
-    def joining(self, job: Job, due: float) -> Verb[Transition]:
-        """Answer the changes that belong into the transition that takes a new job in; raise `Refused` for none."""
+    def joining(self, job: Job, due: float) -> Verb[tuple[Job, Transition]]:
+        """Answer a new job as it is taken in, and what belongs into the transition; raise `Refused` where it is not.
+
+        It is another job than it was pushed as where it brings a batch along.
+        """
         known = checked_facts(job)
         changes = yield from self._marks.taken_in(job, known, due)
-        if known.bid:
-            draft = Draft()
+        draft = Draft()
+        if bytes(known.batch) not in (b"", b"null"):
+            job = yield from self._batches.begun(draft, job, bytes(known.batch))
+        elif known.bid:
             yield from self._batches.join(draft, known.bid)
-            changes += draft.transition()
-        return changes
+        return job, changes + draft.transition()
 
     def complete(self, held: Held, transition: Transition, event: Event | None = None) -> Verb[Transition]:
         """Answer the transition with all that follows from it; an event not named is read off the job's fate."""

@@ -150,13 +150,14 @@ class Jobs:
 
     def _take_in(self, job: Job, due: float) -> Verb[None]:
         """Put a new job, together with what the features have to say to it; raise `Refused` where it is not taken."""
-        transition = lifecycle.push(job, due, self._context.rules)
         while True:
-            joining = () if job.custom is NOTHING else (yield from self._following.joining(job, due))
-            conflict: Conflict | None = yield transition + joining if joining else transition
+            joined, joining = (job, ()) if job.custom is NOTHING else (yield from self._following.joining(job, due))
+            conflict: Conflict | None = yield lifecycle.push(joined, due, self._context.rules) + joining
             if conflict is None:
                 self._context.counts.pushed(job)
                 return
+            if is_about_another(job, conflict):
+                continue
             refusal = self.refusal(job, conflict)
             if refusal is not None:
                 raise refusal
@@ -210,6 +211,11 @@ class Jobs:
 
     def _acknowledged(self, held: Held) -> Transition:
         return lifecycle.acknowledge(held, self._context.moment.day)
+
+
+def is_about_another(job: Job, conflict: Conflict) -> bool:
+    """Say whether a push met not its own jid but that of a job that it brings along, which gets another then."""
+    return conflict.held is not None and conflict.held.job.jid != job.jid
 
 
 def _not_found(jid: str) -> Refused:

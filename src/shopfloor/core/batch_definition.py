@@ -87,6 +87,21 @@ def made(bid: str, definition: Definition, now: float) -> Batch:
     )
 
 
+def made_with(bid: str, definition: Definition, first: Job, now: float) -> Batch:
+    """Make the batch that a pushed job brings along: that job is its first member, and nothing else is to come."""
+    parent_bid = definition.parent_bid or checked_facts(first).bid or ""
+    begun = made(bid, definition, now)
+    return msgspec.structs.replace(begun, parent_bid=parent_bid, committed=True, total=begun.total + 1)
+
+
+def first_member(first: Job, bid: str) -> Job:
+    """Make a job that brought a batch along a plain member of it; the rest of its `custom` stays as it was said."""
+    keys = msgspec.json.decode(first.custom, type=dict[str, Raw])
+    del keys["_batch"]
+    keys["bid"] = Raw(msgspec.json.encode(bid))
+    return msgspec.structs.replace(first, custom=Raw(msgspec.json.encode(keys)))
+
+
 def made_by(owner: Batch, callback: Callback, definition: Definition, now: float) -> Batch:
     """Make the batch that a callback was declared to be; its bid follows from its owner's."""
     born = made(born_bid(owner, callback), definition, now)
@@ -163,7 +178,8 @@ def _check_job(raw: Raw) -> None:
     pushed = decode_pushed(bytes(raw))
     pushed.jid = pushed.jid or "to be given"
     job, _ = accept(pushed, 0.0, "")
-    checked_facts(job)
+    if bytes(checked_facts(job).batch) not in (b"", b"null"):
+        raise Refused("invalid batch: a job in it cannot bring a batch along; make that a callback")
 
 
 def _deadline(definition: Definition, now: float) -> float:

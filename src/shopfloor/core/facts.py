@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from shopfloor.core.job import NOTHING, Job
 from shopfloor.core.timestamps import parse_timestamp
@@ -20,6 +20,8 @@ class Facts(Struct, frozen=True, kw_only=True, gc=False):
     callback_bid: str | None = msgspec.field(name="_bid", default=None)
     """The batch that the job is a callback of."""
     callback: Callback | None = msgspec.field(name="_cb", default=None)
+    batch: Raw = msgspec.field(name="_batch", default=NOTHING)
+    """A batch that begins with this job: what BATCH NEW would be told."""
     unique_for: float | None = None
     unique_until: Literal["success", "start"] | None = None
     expires_at: str | None = None
