@@ -90,9 +90,7 @@ class Redis:
     def ask(self, *command: str | bytes | int) -> object:
         """Send a command, as an operator would, and answer the reply; errors are raised."""
         reader = hiredis.Reader()
-        with socket.socket(socket.AF_UNIX) as line:
-            line.settimeout(STOP_SECONDS)
-            line.connect(str(self.socket))
+        with self.line() as line:
             line.sendall(packed(command))
             while (reply := reader.gets()) is False:
                 received = line.recv(65536)
@@ -102,6 +100,14 @@ class Redis:
         if isinstance(reply, hiredis.ReplyError):
             raise reply
         return reply
+
+    @contextmanager
+    def line(self) -> Iterator[socket.socket]:
+        """Connect to it."""
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(STOP_SECONDS)
+            line.connect(str(self.socket))
+            yield line
 
     def text(self, *command: str | bytes | int) -> str:
         """Send a command and answer its reply, which is a text."""

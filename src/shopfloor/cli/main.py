@@ -18,6 +18,7 @@ from shopfloor.cli.push import push
 from shopfloor.cli.queues import queues
 from shopfloor.cli.run import serve_command
 from shopfloor.cli.slots import locks, throttles
+from shopfloor.cli.take_over import import_group
 from shopfloor.cli.top import top
 from shopfloor.cli.work import work
 
@@ -54,6 +55,7 @@ for _command in (
     locks,
     backup,
     restore,
+    import_group,
     move,
     doctor,
     config,
