@@ -1,10 +1,11 @@
 """What `shopfloor doctor` looks at: each check is a function that yields findings and changes nothing."""
 
+import asyncio
 import os
 import resource
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,11 +19,12 @@ from shopfloor.cli.connection import Connection
 from shopfloor.cli.serve import SPARE_FILES
 from shopfloor.config import Settings
 from shopfloor.core.timestamps import parse_timestamp
-from shopfloor.errors import ConfigError, StoreError, StoreLocked
+from shopfloor.errors import ConfigError, ShopfloorError, StoreError, StoreLocked
 from shopfloor.server.tls import open_tls
 from shopfloor.store.embedded.check import check as check_store
 from shopfloor.store.embedded.file import check_sqlite
 from shopfloor.store.open import open_store
+from shopfloor.store.port import Examination, Examined
 
 Verdict = Literal["ok", "warning", "problem"]
 
@@ -97,13 +99,24 @@ def _sqlite() -> Iterator[Finding]:
 
 
 def _kind(settings: Settings) -> Iterator[Finding]:
-    """Making a store opens nothing, but says whether there is one of that kind."""
+    """Making a store opens nothing, but says whether there is one of that kind; some can be looked at."""
     try:
-        open_store(settings, build_rules(settings))
+        store = open_store(settings, build_rules(settings))
     except ConfigError as error:
         yield Finding("problem", "storage", str(error))
-    else:
-        yield Finding("ok", "storage", str(settings.storage))
+        return
+    yield Finding("ok", "storage", str(settings.storage))
+    if isinstance(store, Examined):
+        try:
+            found = asyncio.run(_examined(store))
+        except ShopfloorError as error:
+            yield Finding("problem", "storage", str(error))
+        else:
+            yield from (Finding(one.verdict, one.about, one.says) for one in found)
+
+
+async def _examined(store: Examined) -> Sequence[Examination]:
+    return await store.examine()
 
 
 def _file_limit(settings: Settings) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ taking too long; what becomes of it is then as unknown as where a connection bro
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -109,6 +109,22 @@ class Description:
     clock: float | None = None
     """What time the store says it is, where it has a clock of its own that can be asked."""
     facts: dict[str, str | int | float] = field(default_factory=dict)
+
+
+class Examination(Struct, frozen=True):
+    """One thing that a store was looked at for, as `shopfloor doctor` tells it."""
+
+    verdict: Literal["ok", "warning", "problem"]
+    about: str
+    says: str
+
+
+@runtime_checkable
+class Examined(Protocol):
+    """A store that can be looked at without opening it. Not a part of being a store: `doctor` asks those that can."""
+
+    async def examine(self) -> Sequence[Examination]:
+        """Look at what the store rests on, and change nothing; raise a `ShopfloorError` where it cannot be reached."""
 
 
 Arrived = Callable[[Collection[str] | None], None]

@@ -12,8 +12,8 @@ from shopfloor.core.changes import SOFT_KINDS, Conflict, Transition
 from shopfloor.core.job import Held
 from shopfloor.core.lifecycle import Rules
 from shopfloor.errors import StoreError
-from shopfloor.store.port import Arrived, Committed, Description, Reserve
-from shopfloor.store.postgres import arguments, dump, slowly
+from shopfloor.store.port import Arrived, Committed, Description, Examination, Reserve
+from shopfloor.store.postgres import arguments, check, dump, slowly
 from shopfloor.store.postgres.address import Address
 from shopfloor.store.postgres.arguments import Values
 from shopfloor.store.postgres.care import Care
@@ -148,6 +148,13 @@ class PostgresStore(Questions):
     async def backup(self, target: Path) -> None:
         """Let pg_dump write a copy; `pg_restore` reads it."""
         await dump.dump(self._address, target)
+
+    async def examine(self) -> Sequence[Examination]:
+        """Look at the database, and change nothing."""
+        try:
+            return await check.examine(self._line, self._address, self._settings.durability)
+        finally:
+            await self._line.close()
 
     async def describe(self) -> Description:
         """Say what is spoken to, and what an OK means there."""
