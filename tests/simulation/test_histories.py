@@ -39,6 +39,7 @@ from shopfloor.store.memory.store import MemoryStore
 from shopfloor.store.port import Committed, Reserve, Store
 from shopfloor.store.postgres.store import PostgresStore
 from shopfloor.store.redis.store import RedisStore
+from tests import postgres
 from tests.jobs import NOW, job
 from tests.simulation.plain import PlainStore
 from tests.store.failing_file import FailingDisk, FailingFiles
@@ -246,11 +247,16 @@ class PostgresHistories(Histories):
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="shopfloor-histories-"))
         super().__init__()
-        self.servers = [self.subject, Subject(self.make)]
+        self.servers = [self.subject, Subject(self.make_behind_a_pooler)]
 
     def make(self) -> Store:
         """Make the store under test; each is a server of its own."""
         return POSTGRES.make(self.folder, Tuning(queues_max=QUEUES_MAX))
+
+    def make_behind_a_pooler(self) -> Store:
+        """Make the other server, which keeps nothing in its session."""
+        pooled = msgspec.structs.replace(POSTGRES, url=lambda folder: postgres.url_of(folder, "&pooler=transaction"))
+        return pooled.make(self.folder, Tuning(queues_max=QUEUES_MAX))
 
     @rule()
     def go_to_the_other_server(self) -> None:
