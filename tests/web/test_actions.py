@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from shopfloor.broker import mutations
 from shopfloor.web import chores
 from tests.serving import run, until
 from tests.stores import EMBEDDED
@@ -119,6 +120,8 @@ def test_everything_of_a_place(tmp_path: Path) -> None:
 
 
 def test_an_operation_can_be_watched_and_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mutations, "MUTATE_STEP", 2)  # so that it is under way for a thousand rounds and more
+
     async def test() -> None:
         async with visiting(tmp_path) as visit:
             client = await visit.serving.client()

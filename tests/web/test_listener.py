@@ -10,10 +10,10 @@ import pytest
 import trustme
 
 from shopfloor.broker.asks import Aside, Verb
-from shopfloor.web import limits
+from shopfloor.web import limits, listener
 from shopfloor.web.house import WebHouse
 from shopfloor.web.listener import Binding
-from tests.serving import Serving, run, serving, until
+from tests.serving import Serving, run, serving
 from tests.stores import MEMORY
 from tests.web.sites import web_house
 
@@ -115,17 +115,18 @@ def test_a_second_request_that_does_not_come_whole_is_given_up_too(
     run(test())
 
 
-def test_stopping_answers_who_has_asked_and_closes_who_has_not(tmp_path: Path) -> None:
+def test_stopping_answers_who_has_asked_and_closes_who_has_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def test() -> None:
         async with serving(MEMORY, tmp_path) as house:
             web = web_house(house)
             await web.start()
-            gate = asyncio.Event()
-            _hold_rounds(house, gate)
+            monkeypatch.setattr(listener, "STOP_SECONDS", 20)
+            gate, asked = asyncio.Event(), asyncio.Event()
+            _hold_rounds(house, gate, asked)
             asking_reader, asking = await _connect(web)
             asking.write(GET)
             idle_reader, idle = await _connect(web)
-            await until(lambda: house.server.broker.ticks.rounds)
+            await asked.wait()
             stopping = asyncio.create_task(web.stop())
             assert await idle_reader.read() == b""
             gate.set()
@@ -140,11 +141,12 @@ def test_stopping_answers_who_has_asked_and_closes_who_has_not(tmp_path: Path) -
     run(test())
 
 
-def _hold_rounds(house: Serving, gate: asyncio.Event) -> None:
-    """Let `/health` wait until the gate is open."""
+def _hold_rounds(house: Serving, gate: asyncio.Event, asked: asyncio.Event) -> None:
+    """Let `/health` say that it was asked, and wait until the gate is open."""
     told = house.server.broker.reports.info
 
     async def wait() -> None:
+        asked.set()
         await gate.wait()
 
     def info(vitals: object) -> Verb[object]:
