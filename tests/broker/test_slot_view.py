@@ -4,6 +4,7 @@ import pytest
 from msgspec import Raw
 
 from shopfloor.broker import slot_view
+from shopfloor.broker.reports import Vitals
 from shopfloor.core.payload import PushedJob
 from shopfloor.core.throttle import Limit
 from shopfloor.core.timestamps import format_timestamp
@@ -69,3 +70,18 @@ def test_locks_are_listed_with_their_jobs(shop: Shop) -> None:
     assert (second["jid"], second["until"]) == ("job-0001", format_timestamp(NOW + 20))
     assert first["key"].startswith("unique:")
     assert shop.ask(shop.broker.slot_view.locks(1)) == [first]
+
+
+def test_info_counts_what_was_held_back_and_expired(shop: Shop) -> None:
+    apply(shop, ("type", "Report", Limit(concurrency=1)))
+    push(shop, throttled("job-0001", jobtype="Report"), throttled("job-0002", jobtype="Report"))
+    custom = Raw(b'{"expires_in":1,"unique_for":1}')
+    job = PushedJob(jid="job-0003", jobtype="Work", queue="default", args=Raw(b"[]"), custom=custom)
+    shop.ask(shop.broker.jobs.push(job))
+    shop.let_pass(2)
+    shop.ask(shop.broker.upkeep.drop_ended_locks())
+    assert shop.fetch(shop.client("worker-1"), count=3) == ["job-0001"]
+    vitals = Vitals(version="1", uptime_seconds=1, connections=1, commands=1, memory_megabytes=1, extensions=())
+    told = shop.ask(shop.broker.reports.info(vitals))["server"]
+    counts = {key: told[key] for key in ("held_back", "expired", "locks_dropped", "throttles_repaired")}
+    assert counts == {"held_back": 1, "expired": 1, "locks_dropped": 1, "throttles_repaired": 0}

@@ -68,4 +68,4 @@ class Broker:
         self.upkeep = Upkeep(self.context, self.fleet, self.following)
         self.search = Search(self.context)
         self.glances = Glances(self.context, self.queues, self.fleet, self.throttles)
-        self.reports = Reports(self.context, self.upkeep.tally, self.batch_care.tally)
+        self.reports = Reports(self.context, self.upkeep.tally, self.batch_care.tally, self.fetching, self.throttles)

@@ -9,6 +9,8 @@ from msgspec import Struct
 from shopfloor.broker.asks import Query, Verb
 from shopfloor.broker.batch_care import BatchTally
 from shopfloor.broker.context import Context
+from shopfloor.broker.fetching import Fetching
+from shopfloor.broker.throttles import Throttles
 from shopfloor.broker.upkeep import Done, Tally
 from shopfloor.core.job import TimedPlace
 from shopfloor.core.workers import WORKER
@@ -29,10 +31,14 @@ class Vitals(Struct, frozen=True, kw_only=True):
 class Reports:
     """Questions about the whole server."""
 
-    def __init__(self, context: Context, tally: Tally, batches: BatchTally) -> None:
+    def __init__(
+        self, context: Context, tally: Tally, batches: BatchTally, fetching: Fetching, throttles: Throttles
+    ) -> None:
         self._context = context
         self._tally = tally
         self._batches = batches
+        self._fetching = fetching
+        self._throttles = throttles
 
     def info(self, vitals: Vitals) -> Verb[dict[str, Any]]:
         """Answer INFO: exactly four top-level keys."""
@@ -74,6 +80,10 @@ class Reports:
             "store": description.engine,
             "durability": description.durability,
             "batches_repaired": self._batches.repaired,
+            "throttles_repaired": self._throttles.repairs,
+            "held_back": self._throttles.held_back,
+            "expired": self._fetching.expired,
+            "locks_dropped": self._tally.locks_dropped,
             "paused_queues": [queue.name for queue in queues if queue.paused],
             "trouble": description.facts.get("trouble", ""),
             "store_breaks": self._context.ticks.contact.breaks,
