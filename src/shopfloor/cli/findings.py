@@ -116,7 +116,7 @@ def _kind(settings: Settings) -> Iterator[Finding]:
 
 
 async def _examined(store: Examined) -> Sequence[Examination]:
-    return await store.examine()
+    return await store.examine(time.time)
 
 
 def _file_limit(settings: Settings) -> Iterator[Finding]:

@@ -123,7 +123,7 @@ class Examination(Struct, frozen=True):
 class Examined(Protocol):
     """A store that can be looked at without opening it. Not a part of being a store: `doctor` asks those that can."""
 
-    async def examine(self) -> Sequence[Examination]:
+    async def examine(self, clock: Callable[[], float]) -> Sequence[Examination]:
         """Look at what the store rests on, and change nothing; raise a `ShopfloorError` where it cannot be reached."""
 
 

@@ -1,6 +1,7 @@
 """What `shopfloor doctor` finds out about a database."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import asyncpg
@@ -21,7 +22,7 @@ def store_of(folder: Path, more: str = "") -> PostgresStore:
 
 
 def found(store: PostgresStore) -> dict[str, Examination]:
-    return {one.about: one for one in asyncio.run(store.examine())}
+    return {one.about: one for one in asyncio.run(store.examine(time.time))}
 
 
 async def opened(store: PostgresStore) -> None:

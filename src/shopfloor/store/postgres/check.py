@@ -1,7 +1,6 @@
 """What `shopfloor doctor` asks of a database: it is looked at as it is, nothing is made or changed."""
 
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from shopfloor.config import Durability
@@ -30,13 +29,15 @@ TABLES: Final = """
     WHERE n.nspname = $1 AND c.relname IN ('ready', 'working', 'deltas', 'jobs') ORDER BY c.relname"""
 
 
-async def examine(line: Line, address: Address, durability: Durability) -> list[Examination]:
+async def examine(
+    line: Line, address: Address, durability: Durability, clock: Callable[[], float]
+) -> list[Examination]:
     """Ask everything; raise a `StoreError` or `ConfigError` where the database cannot be asked."""
     async with line.transaction() as connection:
-        began = time.time()
+        began = clock()
         asked = await connection.fetchrow(ASKED)
         assert asked is not None
-        now = (began + time.time()) / 2
+        now = (began + clock()) / 2
         found = [*_engine(dict(asked), durability), *_clock(asked["clock"] - now)]
         found += [*await _schema(connection, address), *await _snapshots(connection)]
     if address.pooler:

@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -149,10 +149,10 @@ class PostgresStore(Questions):
         """Let pg_dump write a copy; `pg_restore` reads it."""
         await dump.dump(self._address, target)
 
-    async def examine(self) -> Sequence[Examination]:
+    async def examine(self, clock: Callable[[], float]) -> Sequence[Examination]:
         """Look at the database, and change nothing."""
         try:
-            return await check.examine(self._line, self._address, self._settings.durability)
+            return await check.examine(self._line, self._address, self._settings.durability, clock)
         finally:
             await self._line.close()
 
