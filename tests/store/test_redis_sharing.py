@@ -13,6 +13,7 @@ from shopfloor.core.changes import Claim, Note, Take
 from shopfloor.errors import ConfigError, StoreUnavailable
 from shopfloor.store.port import QueueLimit, Reserve
 from shopfloor.store.redis.address import read_address
+from shopfloor.store.redis.library import NAME
 from tests import redis_servers
 from tests.jobs import NOW
 from tests.serving import run, until
@@ -99,6 +100,21 @@ def test_a_fail_over_is_followed() -> None:
                 with pytest.raises(StoreUnavailable, match="only 0 of 1 replicas"):
                     await push(store, "b")
                 assert (await queued(store))[0] == "a"
+
+    run(story())
+
+
+def test_the_doctor_looks_and_changes_nothing() -> None:
+    async def story() -> None:
+        with redis_servers.running("--save", "", "--maxmemory-policy", "allkeys-lru") as redis:
+            found = [(one.verdict, one.about) for one in await make(redis.url(replicas=1)).examine()]
+            assert [about for verdict, about in found if verdict == "problem"] == ["redis", "replicas"]
+            assert ("warning", "memory") in found
+            assert redis.ask("DBSIZE") == 0
+            assert NAME not in str(redis.ask("FUNCTION", "LIST"))
+            redis.stop()
+            with pytest.raises(StoreUnavailable):
+                await make(redis.url()).examine()
 
     run(story())
 

@@ -1,15 +1,19 @@
 """What a Redis is and how it is set up, and what an OK of ours means on it."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
 
 from shopfloor.config import Durability
+from shopfloor.store.port import Examination
 from shopfloor.store.redis.connection import Connection, Refusal
 
 REDIS_MAJOR_MIN: Final = 7
 """Functions came with Redis 7.0; every Valkey has them."""
 SAFE_POLICY: Final = "noeviction"
+MEMORY_PART_HIGH: Final = 0.8
+"""Of what Redis may use: above it an operator has little time left."""
 
 
 class Condition(Struct, frozen=True, kw_only=True):
@@ -118,3 +122,28 @@ def meaning(condition: Condition, replicas: int) -> str:
     elif condition.replicas:
         means += "; a fail-over may take what the replica had not got yet"
     return means
+
+
+def findings(condition: Condition, durability: Durability, replicas: int, *, unchecked: bool) -> Sequence[Examination]:
+    """Say what there is to say of a Redis, for `shopfloor doctor`."""
+    wrong = too_old(condition) or objection(condition, durability, unchecked=unchecked)
+    found = [Examination("ok", "redis", f"{condition.engine} {condition.version}")]
+    if wrong:
+        found.append(Examination("problem", "redis", wrong))
+    found.append(Examination("ok", "durability", meaning(condition, replicas)))
+    if unchecked and not condition.syncs:
+        found.append(Examination("warning", "durability", "redis does not let us see when it syncs (unchecked)"))
+    if condition.snapshot_failed:
+        found.append(Examination("problem", "redis", "its last snapshot failed: it may refuse every write"))
+    if not condition.memory_bytes_max:
+        says = "maxmemory is not set: a backlog may use up the machine's memory, and the kernel kill redis"
+        found.append(Examination("warning", "memory", says))
+    elif condition.memory_bytes > MEMORY_PART_HIGH * condition.memory_bytes_max:
+        says = f"{condition.memory_bytes} of {condition.memory_bytes_max} bytes are used; a full one refuses pushes"
+        found.append(Examination("warning", "memory", says))
+    if replicas > condition.replicas:
+        says = (
+            f"{condition.replicas} replicas are connected and replicas={replicas} is wanted: commands will be refused"
+        )
+        found.append(Examination("problem", "replicas", says))
+    return found

@@ -103,41 +103,24 @@ class Connection(asyncio.Protocol):
 
     async def call(self, *command: Argument) -> Any:
         """Send a command and answer its reply; raise `Refusal` or `Lost`."""
-        (reply,) = await self.call_all([command])
-        if isinstance(reply, Refusal):
-            raise reply
-        return reply
-
-    async def call_all(self, commands: list[tuple[Argument, ...]]) -> list[Any]:
-        """Send commands in one go and answer their replies, refusals among them; raise `Lost`."""
         transport = self._transport
-        if transport is None or self.is_over:
+        if transport is None or transport.is_closing():
             raise Lost(self.why_lost or "the connection is closed")
         loop = asyncio.get_running_loop()
-        futures = [loop.create_future() for _ in commands]
-        self._waiting.extend(futures)
-        transport.write(b"".join([packed(command) for command in commands]))
+        future = loop.create_future()
+        self._waiting.append(future)
+        transport.write(packed(command))
         late = loop.call_later(REPLY_SECONDS, self.abandon, f"no reply within {REPLY_SECONDS:g} s")
         try:
-            return [await _reply(future) for future in futures]
+            return await future
         finally:
             late.cancel()
-            for future in futures:
-                if not future.cancel() and not future.cancelled():
-                    future.exception()  # it was lost with the others; asyncio wants somebody to have looked
 
 
 def packed(command: tuple[Argument, ...]) -> bytes:
     """Write a command as the protocol wants it."""
     line: bytes = hiredis.pack_command(command)  # type: ignore[arg-type]  # its stub knows tuples of one argument only
     return line
-
-
-async def _reply(future: "asyncio.Future[Any]") -> Any:
-    try:
-        return await future
-    except Refusal as refusal:
-        return refusal
 
 
 async def connect(

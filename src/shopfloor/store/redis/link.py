@@ -5,7 +5,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Final
+from typing import Final, TypeVar
 
 from shopfloor.errors import StoreUnavailable
 from shopfloor.store.redis.address import Address
@@ -19,6 +19,7 @@ LOADING_SECONDS_MAX: Final = 600.0
 """A large data set takes minutes to read; a server that starts with it waits, as long as Faktory does."""
 
 _log = logging.getLogger(__name__)
+_Answer = TypeVar("_Answer")
 
 
 class Link:
@@ -61,6 +62,17 @@ class Link:
             except Lost as lost:
                 raise StoreUnavailable(self._words(str(lost))) from None
             await asyncio.sleep(PAUSE_SECONDS_MAX)
+
+    async def look(self, question: Callable[[Connection], Awaitable[_Answer]]) -> _Answer:
+        """Put a question to the master on a connection of its own; raise `StoreUnavailable` where there is none."""
+        try:
+            connection = await self._to_master()
+        except (Lost, Refusal) as error:
+            raise StoreUnavailable(self._words(str(error))) from None
+        try:
+            return await question(connection)
+        finally:
+            await connection.end("it has been looked at")
 
     async def stop(self) -> None:
         """Let go; commands that come now are refused."""

@@ -18,6 +18,7 @@ from shopfloor.store.port import (
     BatchJobs,
     Committed,
     Description,
+    Examination,
     Figures,
     Loaded,
     Lock,
@@ -29,7 +30,7 @@ from shopfloor.store.redis.address import read_address
 from shopfloor.store.redis.calls import Calls, in_our_words
 from shopfloor.store.redis.coding import read_all, read_lock, read_record
 from shopfloor.store.redis.commits import Commits, Numbers
-from shopfloor.store.redis.condition import Condition, examine, meaning, objection, too_old
+from shopfloor.store.redis.condition import Condition, examine, findings, meaning, objection, too_old
 from shopfloor.store.redis.connection import Connection, Lost, Refusal
 from shopfloor.store.redis.library import LAYOUT, load_library
 from shopfloor.store.redis.link import Link
@@ -175,6 +176,12 @@ class RedisStore:
             f"jobs rest in redis at {self._address}, which a server cannot copy from outside: run BGSAVE there and copy"
             " its dump file, or copy a replica's (docs/guides/redis.md)"
         )
+
+    async def examine(self) -> Sequence[Examination]:
+        """Look at Redis, and change nothing."""
+        condition = await self._link.look(examine)
+        address = self._address
+        return findings(condition, self._settings.durability, address.replicas, unchecked=address.unchecked)
 
     async def describe(self) -> Description:
         """Say what Redis this is, and what an OK means with the settings it has."""
