@@ -22,6 +22,7 @@ GENERATORS = (
     ("shopfloor.cli", "reference"),
     ("shopfloor.web.api", "reference"),
     ("scripts.lifecycle_page", "concepts"),
+    ("scripts.python_page", "reference"),
 )
 
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -178,13 +178,18 @@ def main() -> None:
         for one in field:
             rounds[one.name].append(measure(one, chosen.venvs, chosen.scale))
             print(f"round {number + 1}: {one.name}", file=sys.stderr, flush=True)
+        if chosen.json:
+            chosen.json.write_text(json.dumps(rounds, indent=1) + "\n")
+    print_medians(rounds)
+
+
+def print_medians(rounds: Mapping[str, Sequence[Figures]]) -> None:
+    """Print a line for each library."""
     keys = ("one_by_one.1", "bulk.1", "per_second.1", "per_second.2", "cpu_us.1")
     print(f"{'':<18} {'one by one':>11} {'in bulk':>9} {'1 process':>10} {'2 processes':>12} {'CPU us/job':>11}")
     for name, measured in rounds.items():
         medians = [statistics.median(one[key] for one in measured) for key in keys]
         print("{:<18} {:>11,.0f} {:>9,.0f} {:>10,.0f} {:>12,.0f} {:>11,.0f}".format(name, *medians))
-    if chosen.json:
-        chosen.json.write_text(json.dumps(rounds, indent=1) + "\n")
 
 
 if __name__ == "__main__":
