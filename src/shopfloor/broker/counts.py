@@ -22,6 +22,8 @@ BATCH: Final = 256
 """Events that are counted together, in about 0.2 ms."""
 KINDS_MAX: Final = 500
 """Pairs of queue and type that are told apart: each is a dozen series for whoever collects them."""
+SPENT_MAX: Final = 100
+"""Times of one queue and type that are kept for whoever sends them on: enough for a percentile of one second."""
 OTHERS: Final[Kind] = ("(other)", "(other)")
 
 SPANS: Final = (0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0)
@@ -55,6 +57,8 @@ class Counts:
         """Time from reservation to ACK or FAIL, by type."""
         self.waits: dict[str, Histogram] = {}
         """Time from entering the queue to the reservation, by queue."""
+        self.spent: dict[Kind, list[float]] | None = None
+        """Times of the first runs since whoever sends them on (`server.statsd`) took them; None where nobody does."""
         self._known: dict[Kind, Kind] = {}
         self._pushed: list[Job] = []
         self._started: list[Held] = []
@@ -85,7 +89,9 @@ class Counts:
         """A run failed, and the job is tried again, dies or leaves."""
         kind = self._kind((held.job.queue, held.job.jobtype))
         self._count("died" if dies else "failed", kind, 1)
-        _of(self.runs, kind[1]).add(max(0.0, now - held.reserved_at))
+        seconds = max(0.0, now - held.reserved_at)
+        self._keep(kind, [seconds])
+        _of(self.runs, kind[1]).add(seconds)
 
     def expired(self, job: Job) -> None:
         """A job's time was over before it began."""
@@ -122,11 +128,17 @@ class Counts:
         for seen, seconds in spent.items():
             kind = self._kind(seen)
             self._count("done", kind, len(seconds))
+            self._keep(kind, seconds)
             _add_all(_of(self.runs, kind[1]), seconds)
 
     def _count(self, event: Event, kind: Kind, number: int) -> None:
         totals = self.totals[event]
         totals[kind] = totals.get(kind, 0) + number
+
+    def _keep(self, kind: Kind, seconds: list[float]) -> None:
+        if self.spent is not None:
+            kept = self.spent.setdefault(kind, [])
+            kept += [max(0.0, one) for one in seconds[: SPENT_MAX - len(kept)]]
 
     def _kind(self, kind: Kind) -> Kind:
         known = self._known.get(kind)

@@ -21,12 +21,14 @@ from shopfloor import __version__
 from shopfloor.cli.build import build_server, build_web
 from shopfloor.cli.cron_tables import read_cron_tables
 from shopfloor.cli.logs import adopt_standard_logging, open_log
+from shopfloor.cli.statsd_table import read_statsd
 from shopfloor.cli.throttle_tables import read_throttle_tables
 from shopfloor.cli.token_file import open_tokens
 from shopfloor.config import Binding, Loaded, Settings, load
 from shopfloor.core.cron_definition import Definition
 from shopfloor.errors import ConfigError, ShopfloorError
 from shopfloor.server.listener import Server
+from shopfloor.server.statsd import Statsd
 from shopfloor.server.tls import Tls, open_tls
 from shopfloor.web.house import WebHouse
 
@@ -42,6 +44,7 @@ class House(NamedTuple):
     server: Server
     web: WebHouse | None
     tls: Tls | None
+    statsd: Statsd | None
 
 
 def serve(flags: Mapping[str, object]) -> None:
@@ -70,6 +73,7 @@ async def _serve(loaded: Loaded, flags: Mapping[str, object], log: FilteringBoun
     settings = loaded.settings
     entries = read_cron_tables(loaded.tables.cron, time.time())
     throttles = read_throttle_tables(loaded.tables.throttles)
+    target = read_statsd(loaded.tables.statsd, os.environ)
     tls = open_tls(settings)
     server = build_server(settings, log, tls)
     server.broker.throttles.apply(throttles)
@@ -79,33 +83,48 @@ async def _serve(loaded: Loaded, flags: Mapping[str, object], log: FilteringBoun
     await _start(server, settings.command_binding)
     await _apply_cron(server, entries)
     await _start_web(web, server, settings.web_binding)
+    statsd = None if target is None else Statsd(server.broker, server.vitals, target, log)
+    if statsd is not None:
+        statsd.start()
+    house = House(server, web, tls, statsd)
     gc.freeze()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, _reload, flags, House(server, web, tls), log)
+    loop.add_signal_handler(signal.SIGHUP, _reload, flags, house, log)
     loop.add_signal_handler(signal.SIGTTIN, _log_tasks, log)
     _dump_threads()
+    await _announce(house, settings, log)
+    await stop.wait()
+    log.info("shopfloor stops")
+    await _stop(house)
+    log.info("shopfloor stopped")
+
+
+async def _announce(house: House, settings: Settings, log: FilteringBoundLogger) -> None:
+    server, web = house.server, house.web
     description = await server.broker.ticks.store.describe()
     log.info(
         "shopfloor serves",
         version=__version__,
         address=f"{settings.command_binding.host}:{server.port}",
         web="off" if web is None else f"{settings.web_binding.host}:{web.port}",
-        tls=tls is not None,
+        tls=house.tls is not None,
         storage=str(settings.storage),
         store=description.engine,
         durability=description.durability,
         environment=settings.environment,
         pid=os.getpid(),
     )
-    await stop.wait()
-    log.info("shopfloor stops")
-    if web is not None:
-        await web.stop()
-    await server.stop()
-    log.info("shopfloor stopped")
+
+
+async def _stop(house: House) -> None:
+    if house.statsd is not None:
+        await house.statsd.stop()
+    if house.web is not None:
+        await house.web.stop()
+    await house.server.stop()
 
 
 async def _start(server: Server, binding: Binding) -> None:
