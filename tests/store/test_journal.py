@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from shopfloor.core.changes import Count, Put, Take
 from shopfloor.core.lifecycle import Rules
 from shopfloor.errors import StoreDamaged
 from shopfloor.store.conformance.subject import Subject
-from shopfloor.store.embedded import boot
+from shopfloor.store.embedded import boot, folding, shelving
 from shopfloor.store.embedded import store as embedded
 from shopfloor.store.embedded.entries import scan
 from shopfloor.store.embedded.file import marks
@@ -94,6 +95,22 @@ def test_the_shelf_takes_no_job_that_has_no_row(store: Subject) -> None:
     _fill_segments(store, 3)
     assert _rows(store) == left
     assert store.fetch("default", count=99) == left
+
+
+def test_a_fold_keeps_up_with_rounds_that_write_much(store: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise one of them is held up by all that is left when the segment is full."""
+    monkeypatch.setattr(folding, "SLICE_MIN", 1)
+    monkeypatch.setattr(folding, "SLICE_MAX", 1)
+    monkeypatch.setattr(shelving, "TOGETHER", 1)
+    together = SEGMENT_STEPS // 5
+    rows, shelved = [0], [0]
+    for batch in range(30):
+        store.put(*(job(f"job-{batch}-{number}") for number in range(together)))
+        rows.append(len(_rows(store)))
+        shelved.append(len(_inside(store)._shelf))
+    assert max(after - before for before, after in pairwise(rows)) <= folding.CATCH_UP * together
+    assert max(after - before for before, after in pairwise(shelved)) <= folding.CATCH_UP * together
+    assert shelved[-1] >= (30 - 3 * 5 - 1) * together
 
 
 def test_files_of_another_life_are_not_taken_for_the_journal(store: Subject, tmp_path: Path) -> None:

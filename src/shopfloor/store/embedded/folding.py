@@ -27,9 +27,12 @@ from shopfloor.store.embedded.journal import Journal
 SLICE_MIN: Final = 128
 """Rows written in one go (1 ms), unless it is the last go."""
 SLICE_MAX: Final = 512
-"""No round is held up by more, about 5 ms, unless the journal is full."""
+"""No round is held up by more, about 5 ms, unless it wrote so much itself that the fold would not keep up."""
 LEAD: Final = 1.5
 """A fold runs ahead of the segment being written, so that it is done when that is full."""
+CATCH_UP: Final = 2
+"""A slice is at most so many times the part of a fold that the round is of the segment: a fold that is late catches up
+in some rounds, and not in one stall when the segment is full."""
 RETRY_PART: Final = 1 / 16
 """The part of a segment that is written before a fold that failed is tried again."""
 
@@ -51,12 +54,19 @@ class Folding:
     def __init__(self, journal: Journal | None, settled: Span) -> None:
         self._journal = journal
         self.settled = settled
-        """Every held job with a position in here has its row."""
+        """Every held job with a position in here has its row. A fold makes it larger slice by slice."""
         self._current = Stretch(Touched())
         self._previous: Stretch | None = None
         self._oldest: Stretch | None = None
         self._fold: Fold | None = None
         self._retry_at = 0.0
+        self._share = 0.0
+        """How full the segment was that is being written, a round ago."""
+
+    @property
+    def is_under_way(self) -> bool:
+        """Say whether some of a fold was written and some was not."""
+        return self._fold is not None
 
     def note(self, done: Round) -> None:
         """The journal got this."""
@@ -65,15 +75,17 @@ class Folding:
     def proceed(self, connection: apsw.Connection, share: float) -> list[Held] | None:
         """Fold a little more; `share` is how full the segment is that is being written.
 
-        Answers, where a fold ended with it, the jobs that have a row from now on.
+        Answers the jobs that have a row from now on, or None where nothing was done.
         """
+        grown, self._share = share - self._share, share
         if self._oldest is None or share < self._retry_at or not self._is_settled():
             return None
         fold = self._begun(self._oldest)
         due = min(fold.size, int(fold.size * share * LEAD)) - fold.done
         if due < SLICE_MIN and fold.done + due < fold.size:
             return None
-        return self._slice(connection, self._oldest, min(due, SLICE_MAX))
+        most = max(SLICE_MAX, int(fold.size * grown * CATCH_UP))
+        return self._slice(connection, self._oldest, min(due, most))
 
     def turn(self, connection: apsw.Connection, share: float, span: Span) -> list[Held] | None:
         """The segment is full: finish the fold under way, and begin the next one. Answers like `proceed`."""
@@ -88,6 +100,7 @@ class Folding:
         self._journal.sync_behind()
         self._journal.turn()
         self._oldest, self._previous, self._current = self._previous, self._current, Stretch(Touched())
+        self._share = 0.0
         return ended
 
     def failed(self, share: float) -> None:
@@ -122,22 +135,24 @@ class Folding:
             self._fold = Fold(oldest.touched, None if self._previous is None else self._previous.touched)
         return self._fold
 
-    def _slice(self, connection: apsw.Connection, oldest: Stretch, count: int) -> list[Held] | None:
+    def _slice(self, connection: apsw.Connection, oldest: Stretch, count: int) -> list[Held]:
         assert self._journal is not None
         fold = self._begun(oldest)
         end = min(fold.done + count, fold.size)
         if end < fold.size:
             with connection:
-                fold.write(connection, fold.done, end)
+                jobs = fold.write(connection, fold.done, end)
             fold.done, self._retry_at = end, 0.0
-            return None
+            front, back = self.settled
+            self.settled = front, max([held.position for held in jobs], default=back)
+            return jobs
         with synced(connection), connection:
-            fold.write(connection, fold.done, end)
+            jobs = fold.write(connection, fold.done, end)
             write_small(connection, fold.small)
             mark_folded(connection, self._journal.oldest_end())
         self._journal.release()
         self._oldest, self._fold, self.settled, self._retry_at = None, None, oldest.span, 0.0
-        return fold.jobs
+        return jobs
 
 
 def write(connection: apsw.Connection, fold: Fold, behind: Touched) -> list[Held]:

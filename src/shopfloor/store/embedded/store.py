@@ -42,9 +42,9 @@ from shopfloor.store.state.shelf import NoShelf
 from shopfloor.store.state.state import State
 from shopfloor.store.state.verbs import StateStore
 
-FOLD_STEPS: Final = 65_536
+FOLD_STEPS: Final = 131_072
 """Steps in a segment of the journal. A job that is done within one or two of them never gets a row."""
-FOLD_BYTES: Final = 8 * 1024 * 1024
+FOLD_BYTES: Final = 16 * 1024 * 1024
 """Three segments are what a start has to replay, and what may be in memory before the shelf can take it."""
 WRITE_BEHIND_STEPS: Final = 4096
 WRITE_BEHIND_SECONDS: Final = 1.0
@@ -236,7 +236,7 @@ class EmbeddedStore(StateStore):
             self._steps = 0
         if written is not None:
             self._trouble = ""
-            self._shelving.shelve(written, self._folding.settled)
+            self._shelving.shelve(written, self._folding.settled, is_last=not self._folding.is_under_way)
 
     def _fold_all(self, marks: Marks) -> bool:
         """Write everything to the tables; answer whether that could be done."""

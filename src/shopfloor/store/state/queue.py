@@ -63,6 +63,8 @@ class Queue:
         """
         entries = self.entries
         young = self._count_behind(back)
+        if self.warm - young <= keep:
+            return
         entries.rotate(young)
         tail: list[Held | int] = []
         while self.warm - young > keep and type(entries[-1]) is Held:
