@@ -21,7 +21,7 @@ from shopfloor.core.changes import Transition
 from shopfloor.store.port import Reserve
 
 
-class Load(Struct, frozen=True):
+class Load(Struct, frozen=True, gc=False):
     """Look up jobs by jid and records by (kind, id); answered with `Loaded`.
 
     The answer is shared by all who ask in the round, so it holds what others asked for too.
@@ -31,7 +31,7 @@ class Load(Struct, frozen=True):
     records: tuple[tuple[str, str], ...] = ()
 
 
-class Wait(Struct, frozen=True):
+class Wait(Struct, frozen=True, gc=False):
     """Reserve jobs now or as soon as there are some; answered with what was reserved, nothing after `until`."""
 
     request: Reserve

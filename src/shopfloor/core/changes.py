@@ -13,7 +13,7 @@ from msgspec import Struct
 from shopfloor.core.job import Held, Job, Place
 
 
-class Put(Struct, frozen=True):
+class Put(Struct, frozen=True, gc=False):
     """Guard: the job now rests in `place`; fails where a job of that jid is already held ("held").
 
     `working` is reached by reservation alone. `front` puts it at the head of its queue. `limit` > 0 makes it
@@ -30,7 +30,7 @@ class Put(Struct, frozen=True):
     new: bool = False
 
 
-class Take(Struct, frozen=True):
+class Take(Struct, frozen=True, gc=False):
     """Guard: the job leaves `place`; fails where it is not there or, while working, another holder has it
     ("gone").
 
@@ -42,7 +42,7 @@ class Take(Struct, frozen=True):
     holder: str | None = None
 
 
-class Amend(Struct, frozen=True):
+class Amend(Struct, frozen=True, gc=False):
     """Guard: a reservation lasts until `expires_at` at least, and is cancelled if `cancelled` ("gone": there is none).
 
     It never makes a reservation shorter, nor takes a cancellation back: amendments that were decided side by side
@@ -55,7 +55,7 @@ class Amend(Struct, frozen=True):
     cancelled: bool = False
 
 
-class Note(Struct, frozen=True):
+class Note(Struct, frozen=True, gc=False):
     """Guard: the record (kind, id) becomes `value`; fails where its version is not `expected` any more
     ("version").
 
@@ -77,7 +77,7 @@ INBOX = "inbox"
 """Kind of records that are jobs to be pushed; where a store lets applications leave them there."""
 
 
-class Claim(Struct, frozen=True):
+class Claim(Struct, frozen=True, gc=False):
     """Guard: `owner` gets the lock `key` until `until`; fails where another holds it ("claimed")."""
 
     key: str
@@ -86,14 +86,14 @@ class Claim(Struct, frozen=True):
     now: float
 
 
-class Release(Struct, frozen=True):
+class Release(Struct, frozen=True, gc=False):
     """The lock `key` ends, if `owner` has it."""
 
     key: str
     owner: str
 
 
-class Count(Struct, frozen=True):
+class Count(Struct, frozen=True, gc=False):
     """A total and its figure for the UTC day grow by `by`."""
 
     name: Literal["processed", "failures"]
@@ -101,14 +101,14 @@ class Count(Struct, frozen=True):
     by: int = 1
 
 
-class Pause(Struct, frozen=True):
+class Pause(Struct, frozen=True, gc=False):
     """The queue is known from now on and gives out no jobs while `paused`."""
 
     queue: str
     paused: bool
 
 
-class Clear(Struct, frozen=True):
+class Clear(Struct, frozen=True, gc=False):
     """Up to `count` jobs leave `place`, the first in its order; in `queued`, of `queue`.
 
     A queue that is empty afterwards is no longer known nor paused. Repeat it until nothing is left: a limited
@@ -125,7 +125,7 @@ Change = Put | Take | Amend | Note | Claim | Release | Count | Pause | Clear
 Transition = tuple[Change, ...]
 
 
-class Conflict(Struct, frozen=True):
+class Conflict(Struct, frozen=True, gc=False):
     """Why a transition was not applied: the change whose guard failed, and a word for it.
 
     With "held" comes the job that is held, as it was at that moment.
@@ -136,7 +136,7 @@ class Conflict(Struct, frozen=True):
     held: Held | None = None
 
 
-class Record(Struct, frozen=True):
+class Record(Struct, frozen=True, gc=False):
     """A small record as a store answers it; version 0 and value None mean that there is none."""
 
     value: bytes | None

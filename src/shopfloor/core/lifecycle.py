@@ -69,7 +69,9 @@ class Rules(Struct, frozen=True, kw_only=True):
 def reserve_seconds(job: Job, rules: Rules) -> int:
     """Say how long a worker may hold the job (reference 2.1, `reserve_for`)."""
     asked = job.reserve_for or rules.reserve_seconds_default
-    return max(RESERVE_SECONDS_MIN, min(asked, RESERVE_SECONDS_MAX))
+    if asked < RESERVE_SECONDS_MIN:  # not min and max: these are worth half a microsecond of each reservation
+        return RESERVE_SECONDS_MIN
+    return asked if asked < RESERVE_SECONDS_MAX else RESERVE_SECONDS_MAX
 
 
 def push(job: Job, due: float, rules: Rules) -> Transition:

@@ -32,7 +32,7 @@ ARRAY, OBJECT, NULL, NO_VALUE = ord("["), ord("{"), ord("n"), 0
 """The bytes that JSON values begin with, as far as the type of `args` and `custom` is told by them."""
 
 
-class PushedFailure(Struct, kw_only=True, forbid_unknown_fields=True):
+class PushedFailure(Struct, kw_only=True, forbid_unknown_fields=True, gc=False):
     """`failure` as a client may send it along with a job it moves from elsewhere."""
 
     retry_count: Integer | None = None
@@ -44,7 +44,7 @@ class PushedFailure(Struct, kw_only=True, forbid_unknown_fields=True):
     backtrace: list[str | None] | None = None
 
 
-class PushedJob(Struct, kw_only=True, forbid_unknown_fields=True):
+class PushedJob(Struct, kw_only=True, forbid_unknown_fields=True, gc=False):
     """A job as a client sent it: every key may be missing or null, nothing is checked yet."""
 
     jid: str | None = None

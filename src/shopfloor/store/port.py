@@ -26,7 +26,7 @@ class QueueLimit(Struct, frozen=True):
     worker: int = 0
 
 
-class Reserve(Struct, frozen=True):
+class Reserve(Struct, frozen=True, gc=False):
     """A fetcher asks for work: up to `count` jobs from the first of its queues that has one and is not at its limit.
 
     `limits` may be about other queues too, and is read when the request is served. What is counted against a limit

@@ -13,7 +13,7 @@ from shopfloor.core.retry import FailReport
 from shopfloor.core.tracking import Report
 
 
-class Push(Struct, frozen=True):
+class Push(Struct, frozen=True, gc=False):
     """`PUSH {job}`."""
 
     job: PushedJob
@@ -25,7 +25,7 @@ class PushBulk(Struct, frozen=True):
     jobs: list[PushedJob]
 
 
-class Fetch(Struct, frozen=True):
+class Fetch(Struct, frozen=True, gc=False):
     """`FETCH q1 [q2 …]`."""
 
     queues: tuple[str, ...]
@@ -38,7 +38,7 @@ class FetchBulk(Struct, frozen=True):
     count: int
 
 
-class Ack(Struct, frozen=True):
+class Ack(Struct, frozen=True, gc=False):
     """`ACK {"jid":…}`."""
 
     jid: str
