@@ -15,7 +15,7 @@ ARGS = '[12345678901234567890123, 1.0, {"z":1,"a":2, "z":3}, "\\u00e9", 1e2]'
 """What a program that reads and writes it again would change in five places."""
 
 
-@pytest.mark.parametrize("kind", [MEMORY, EMBEDDED], ids=str)
+@pytest.mark.parametrize("kind", [MEMORY, EMBEDDED], ids=lambda kind: kind.name)
 def test_arguments_are_kept_byte_for_byte(tmp_path: Path, kind: Kind) -> None:
     async def test() -> None:
         async with asking(tmp_path, kind) as program:
@@ -138,7 +138,7 @@ def test_queues(tmp_path: Path) -> None:
     run(test())
 
 
-@pytest.mark.parametrize("kind", [MEMORY, EMBEDDED], ids=str)
+@pytest.mark.parametrize("kind", [MEMORY, EMBEDDED], ids=lambda kind: kind.name)
 def test_peeking_misses_and_repeats_nothing_while_workers_fetch(tmp_path: Path, kind: Kind) -> None:
     async def test() -> None:
         async with asking(tmp_path, kind) as program:

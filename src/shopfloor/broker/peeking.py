@@ -12,9 +12,10 @@ from shopfloor.broker.asks import Load, Verb
 from shopfloor.broker.queues import Queues
 from shopfloor.broker.search import PEEK_OFFSET_MAX
 from shopfloor.core.job import Held
+from shopfloor.errors import Refused
 
-TRIES_MAX = 3
-"""How often the place is looked for where the queue moves meanwhile."""
+TRIES_MAX = 5
+"""How often the place is looked for where other servers move the queue meanwhile."""
 
 Last = tuple[int, int]
 """How deep the last job of a page was, and its position."""
@@ -40,16 +41,18 @@ def peek(queues: Queues, name: str, last: Last | None, count: int) -> Verb[Peeke
 
 
 def _read_on(queues: Queues, name: str, position: int, count: int) -> Verb[tuple[int, Sequence[Held]]]:
-    """Read behind a position; the job before is read too, to see that none between them was passed over."""
+    """Read behind a position; the job before is read too, to see that none between them was passed over.
+
+    All this is done within one round, so that nothing moves meanwhile but what other servers do.
+    """
     for _ in range(TRIES_MAX):
         begin = yield from _behind(queues, name, position)
         jobs = yield from queues.peek(name, count + 1, max(0, begin - 1))
-        if not begin or not jobs or jobs[0].position <= position:
-            break
-    else:
-        begin, jobs = 0, (yield from queues.peek(name, count, 0))
-    later = [held for held in jobs if held.position > position]
-    return begin, later[:count]
+        if not begin or (jobs and jobs[0].position <= position):
+            later = [held for held in jobs if held.position > position]
+            return begin, later[:count]
+        yield Load()
+    raise Refused(f"queue {name} moves too fast to be paged: begin again")
 
 
 def _behind(queues: Queues, name: str, position: int) -> Verb[int]:
@@ -58,7 +61,6 @@ def _behind(queues: Queues, name: str, position: int) -> Verb[int]:
     while low < high:
         middle = (low + high) // 2
         jobs = yield from queues.peek(name, 1, middle)
-        yield Load()
         if jobs and jobs[0].position <= position:
             low = middle + 1
         else:
