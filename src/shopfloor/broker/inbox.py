@@ -60,10 +60,9 @@ class Inbox:
 
     def _push(self, job: Job, due: float, leave: Note) -> Verb[Refused | None]:
         """Push one job; answer why it is refused for good."""
-        push = lifecycle.push(job, due, self._context.rules)
         while True:
-            joining = () if job.custom is NOTHING else (yield from self._following.joining(job, due))
-            conflict: Conflict | None = yield (*push, *joining, leave)
+            joined, joining = (job, ()) if job.custom is NOTHING else (yield from self._following.joining(job, due))
+            conflict: Conflict | None = yield (*lifecycle.push(joined, due, self._context.rules), *joining, leave)
             if conflict is None or conflict.change == leave or conflict.reason in ("full", "queues"):
                 return None
             refused = self._jobs.refusal(job, conflict)
