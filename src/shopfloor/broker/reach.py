@@ -6,10 +6,9 @@ comes back meets one question of each server, and not all that was waiting.
 """
 
 import asyncio
-from collections.abc import Coroutine, Generator, Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from types import coroutine
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from shopfloor.core.changes import Record, Transition
 from shopfloor.core.job import Held, TimedPlace
@@ -56,7 +55,8 @@ class Reach:
             question.close()
             raise StoreUnavailable(self._away)
         try:
-            return await self._answer(question)
+            async with asyncio.timeout(self._seconds):
+                return await question
         except TimeoutError:
             self._away = f"no answer within {self._seconds:g} s"
             self._doubt()
@@ -64,15 +64,6 @@ class Reach:
         except StoreUnavailable:
             self._doubt()
             raise
-
-    async def _answer(self, question: Coroutine[Any, Any, _Answer]) -> _Answer:
-        """Await an answer in time. A store in this process answers at once: then there is no timer to pay for."""
-        try:
-            waited_for = question.send(None)
-        except StopIteration as answered:
-            return cast(_Answer, answered.value)
-        async with asyncio.timeout(self._seconds):
-            return await _go_on(question, waited_for)
 
     def _doubt(self) -> None:
         """Find out whether the store is away, or just could not do that one thing."""
@@ -178,18 +169,3 @@ class Reach:
     async def describe(self) -> Description:
         """Ask."""
         return await self._ask(self._store.describe())
-
-
-@coroutine
-def _go_on(begun: Coroutine[Any, Any, _Answer], waited_for: Any) -> Generator[Any, Any, _Answer]:
-    """Await a coroutine that has taken its first step already, and waits for something."""
-    while True:
-        try:
-            try:
-                told = yield waited_for
-            except BaseException as error:
-                waited_for = begun.throw(error)
-            else:
-                waited_for = begun.send(told)
-        except StopIteration as answered:
-            return cast(_Answer, answered.value)
